@@ -1,0 +1,1 @@
+//! Real inputs: arrays on disk, folders of images, the baseline embedding, the shipped glyphs.

@@ -1,0 +1,1 @@
+//! Losses as dfdx tensor operations and as a fused dfdx custom operation.

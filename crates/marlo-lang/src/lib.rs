@@ -1,0 +1,1 @@
+//! The .loss language: lexer, parser, checker, diagnostics and formatter.

@@ -1,0 +1,1 @@
+//! WGSL emission, validation, translation, and the wgpu runtime.

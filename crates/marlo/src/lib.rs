@@ -1,0 +1,1 @@
+//! The library a user depends on and the command-line program.
