@@ -1,0 +1,11 @@
+//! The reference evaluator: the meaning of a program. Every other backend is tested against it.
+
+mod batch;
+mod dual;
+mod reference;
+mod scalar;
+
+pub use batch::{Batch, InputError, OVERSHOOT, SettingError, settings};
+pub use dual::Dual;
+pub use reference::{apply, evaluate};
+pub use scalar::{NO_CLASS, Scalar};

@@ -1,0 +1,274 @@
+//! Evaluates a graph node by node, over any [`Scalar`]. Clarity and exactness before speed.
+//!
+//! Work is done in phases, divided by what needs the whole batch; in a phase each row is evaluated by itself, so that
+//! memory does not grow with the number of rows times classes times nodes.
+
+use super::{Batch, NO_CLASS, Scalar};
+use crate::graph::{Graph, Id};
+use crate::op::{At, Op};
+use crate::shape::Shape;
+
+/// The values of the roots: one value for a scalar, B for a row, B × C for a cell (0 at the label).
+pub fn evaluate<S: Scalar>(graph: &Graph, roots: &[Id], batch: &Batch<S>) -> Vec<Vec<S>> {
+    let needed = graph.reachable(roots);
+    let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
+    let phases = graph.phases();
+    let last = order.iter().map(|id| phases[id.index()]).max().unwrap_or(0);
+    let mut state = State::new(graph, batch, &order);
+    let mut cells: Vec<(Id, Vec<S>)> = roots
+        .iter()
+        .filter(|r| graph.shape(**r) == Shape::Cell)
+        .map(|&r| (r, vec![S::zero(); batch.rows * batch.classes]))
+        .collect();
+    for phase in 0..=last {
+        let here = |id: Id| phases[id.index()] == phase && !graph.op(id).is_batch();
+        for &id in order.iter().filter(|id| graph.shape(**id) == Shape::Scalar && here(**id)) {
+            state.scalars[id.index()] = state.scalar(id);
+        }
+        for row in 0..batch.rows {
+            for &id in &order {
+                match graph.shape(id) {
+                    Shape::Row if here(id) => state.rows[id.index()][row] = state.row(id, row),
+                    Shape::Cell if phases[id.index()] <= phase => state.cell(id, row),
+                    _ => {}
+                }
+            }
+            for (id, out) in cells.iter_mut().filter(|c| phases[c.0.index()] == phase) {
+                let line = &mut out[row * batch.classes..(row + 1) * batch.classes];
+                line.copy_from_slice(&state.cells[id.index()]);
+                line[batch.labels[row]] = S::zero();
+            }
+        }
+        for &id in order.iter().filter(|id| phases[id.index()] == phase && graph.op(**id).is_batch()) {
+            state.over_batch(id);
+        }
+    }
+    roots
+        .iter()
+        .map(|&root| match graph.shape(root) {
+            Shape::Scalar => vec![state.scalars[root.index()]],
+            Shape::Row => state.rows[root.index()].clone(),
+            Shape::Cell => cells.iter().find(|c| c.0 == root).map(|c| c.1.clone()).unwrap_or_default(),
+        })
+        .collect()
+}
+
+struct State<'a, S> {
+    graph: &'a Graph,
+    batch: &'a Batch<S>,
+    scalars: Vec<S>,
+    rows: Vec<Vec<S>>,
+    cells: Vec<Vec<S>>,
+}
+
+impl<'a, S: Scalar> State<'a, S> {
+    fn new(graph: &'a Graph, batch: &'a Batch<S>, order: &[Id]) -> Self {
+        let mut rows = vec![Vec::new(); graph.len()];
+        let mut cells = vec![Vec::new(); graph.len()];
+        for &id in order {
+            match graph.shape(id) {
+                Shape::Row => rows[id.index()] = vec![S::zero(); batch.rows],
+                Shape::Cell => cells[id.index()] = vec![S::zero(); batch.classes],
+                Shape::Scalar => {}
+            }
+        }
+        State { graph, batch, scalars: vec![S::zero(); graph.len()], rows, cells }
+    }
+
+    fn at(&self, id: Id, row: usize, class: usize) -> S {
+        match self.graph.shape(id) {
+            Shape::Scalar => self.scalars[id.index()],
+            Shape::Row => self.rows[id.index()][row],
+            Shape::Cell => self.cells[id.index()][class],
+        }
+    }
+
+    fn scalar(&self, id: Id) -> S {
+        let batch = self.batch;
+        match self.graph.op(id) {
+            Op::Const(n) => S::from_f64(n.get()),
+            Op::Param(p) => S::from_f64(batch.params[p as usize]),
+            Op::BatchSize => S::from_f64(batch.rows as f64),
+            Op::Others => S::from_f64(batch.classes.saturating_sub(1).max(1) as f64),
+            Op::KeptI => S::from_f64(kept(self.at(self.graph.args(id)[0], 0, 0).to_f64(), batch.rows) as f64),
+            op => self.elementwise(op, id, 0, 0),
+        }
+    }
+
+    fn row(&self, id: Id, row: usize) -> S {
+        let (batch, label) = (self.batch, self.batch.labels[row]);
+        match self.graph.op(id) {
+            Op::Input(0, _) => batch.matrix[row * batch.classes + label],
+            Op::Input(i, At::Row) => batch.vectors[i as usize - 1][row],
+            Op::Input(i, _) => batch.vectors[i as usize - 1][label],
+            op if op.is_class_reduction() => self.over_classes(op, self.graph.args(id)[0], row),
+            op => self.elementwise(op, id, row, label),
+        }
+    }
+
+    fn cell(&mut self, id: Id, row: usize) {
+        let (batch, label) = (self.batch, self.batch.labels[row]);
+        for class in (0..batch.classes).filter(|&c| c != label) {
+            self.cells[id.index()][class] = match self.graph.op(id) {
+                Op::Input(0, _) => batch.matrix[row * batch.classes + class],
+                Op::Input(i, _) => batch.vectors[i as usize - 1][class],
+                op => self.elementwise(op, id, row, class),
+            };
+        }
+    }
+
+    fn elementwise(&self, op: Op, id: Id, row: usize, class: usize) -> S {
+        let mut args = [S::zero(); 3];
+        let ids = self.graph.args(id);
+        for (slot, &a) in args.iter_mut().zip(ids) {
+            *slot = self.at(a, row, class);
+        }
+        apply(op, &args[..ids.len()], self.batch.resolution)
+    }
+
+    fn over_classes(&self, op: Op, arg: Id, row: usize) -> S {
+        let label = self.batch.labels[row];
+        let others = || (0..self.batch.classes).filter(|&c| c != label).map(|c| self.at(arg, row, c));
+        match op {
+            Op::SumK => sum(others()),
+            _ => {
+                let Some(max) = others().reduce(|a, b| if b > a { b } else { a }) else {
+                    return S::from_f64(NO_CLASS);
+                };
+                if op == Op::MaxK {
+                    let tied = others().filter(|x| *x == max);
+                    let count = S::from_f64(others().filter(|x| *x == max).count() as f64);
+                    return if count == S::one() { max } else { sum(tied) / count };
+                }
+                max + sum(others().map(|b| (b - max).exp())).ln()
+            }
+        }
+    }
+
+    fn over_batch(&mut self, id: Id) {
+        let args = self.graph.args(id).to_vec();
+        let count = S::from_f64(self.batch.rows as f64);
+        let values: Vec<S> = (0..self.batch.rows).map(|row| self.at(args[0], row, 0)).collect();
+        let total = match self.graph.op(id) {
+            Op::SumI => sum(values.into_iter()),
+            Op::MeanI => sum(values.into_iter()) / count,
+            op => {
+                let share = self.at(args[1], 0, 0).to_f64();
+                let hard = hardest(&values, kept(share, self.batch.rows));
+                if op == Op::InTopI {
+                    self.rows[id.index()] = hard.iter().map(|&h| truth(h)).collect();
+                    return;
+                }
+                let kept = S::from_f64(hard.iter().filter(|h| **h).count() as f64);
+                sum(values.into_iter().zip(&hard).filter(|v| *v.1).map(|v| v.0)) / kept
+            }
+        };
+        self.scalars[id.index()] = total;
+    }
+}
+
+/// ⌊share·rows⌋ up to rounding, at least 1.
+pub(crate) fn kept(share: f64, rows: usize) -> usize {
+    ((share * rows as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, rows)
+}
+
+/// The rows with the greatest values; ties go to the earlier row.
+fn hardest<S: Scalar>(values: &[S], kept: usize) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(std::cmp::Ordering::Equal));
+    let mut hard = vec![false; values.len()];
+    for &row in &order[..kept] {
+        hard[row] = true;
+    }
+    hard
+}
+
+/// A sum whose error does not grow with the number of terms (Neumaier's compensation).
+fn sum<S: Scalar>(values: impl Iterator<Item = S>) -> S {
+    let (mut total, mut lost) = (S::zero(), S::zero());
+    for value in values {
+        let next = total + value;
+        let bigger = if total.to_f64().abs() >= value.to_f64().abs() { (total, value) } else { (value, total) };
+        lost += (bigger.0 - next) + bigger.1;
+        total = next;
+    }
+    total + lost
+}
+
+fn truth<S: Scalar>(on: bool) -> S {
+    if on { S::one() } else { S::zero() }
+}
+
+/// The value of an elementwise operation; masks are 1 and 0.
+///
+/// `resolution` says how close a cosine can come to ±1 without being ±1: at ±1 itself, 1/sin θ is taken there.
+///
+/// # Panics
+/// On a leaf or a reduction, which are no functions of single values.
+pub fn apply<S: Scalar>(op: Op, args: &[S], resolution: f64) -> S {
+    let on = |place: usize| args[place] != S::zero();
+    match (op, args) {
+        (Op::Neg, [x]) => -*x,
+        (Op::Exp, [x]) => x.exp(),
+        (Op::Ln, [x]) => x.ln(),
+        (Op::Log1p, [x]) => x.log1p(),
+        (Op::Expm1, [x]) => x.expm1(),
+        (Op::Sqrt, [x]) => x.sqrt(),
+        (Op::Sin, [x]) => x.sin(),
+        (Op::Cos, [x]) => x.cos(),
+        (Op::Tanh, [x]) => x.tanh(),
+        (Op::Sigmoid, [x]) => x.sigmoid(),
+        (Op::Softplus, [x]) => x.softplus(),
+        (Op::Relu, [x]) => if *x > S::zero() { *x } else { S::zero() },
+        (Op::Abs, [x]) => {
+            if *x > S::zero() {
+                *x
+            } else if *x < S::zero() {
+                -*x
+            } else {
+                S::zero()
+            }
+        }
+        (Op::Floor, [x]) => x.floor(),
+        (Op::Parity, [k]) => {
+            let two = S::one() + S::one();
+            let half = (*k / two).floor();
+            S::one() - two * (*k - two * half)
+        }
+        (Op::Acos, [c]) => c.acos(),
+        (Op::Csc, [c]) => S::one() / c.inside(resolution).sin_acos(),
+        (Op::Not, [_]) => truth(!on(0)),
+        (Op::Detach, [x]) => x.detach(),
+        (Op::Add, [x, y]) => *x + *y,
+        (Op::Sub, [x, y]) => *x - *y,
+        (Op::Mul, [x, y]) => *x * *y,
+        (Op::Div, [x, y]) => *x / *y,
+        (Op::Pow, [x, y]) => x.pow(*y),
+        (Op::Min, [x, y]) => if x <= y { *x } else { *y },
+        (Op::Max, [x, y]) => if y <= x { *x } else { *y },
+        (Op::Lt, [x, y]) => truth(x < y),
+        (Op::Le, [x, y]) => truth(x <= y),
+        (Op::Eq, [x, y]) => truth(x == y),
+        (Op::And, [_, _]) => truth(on(0) && on(1)),
+        (Op::Or, [_, _]) => truth(on(0) || on(1)),
+        (Op::Select, [_, x, y]) => if on(0) { *x } else { *y },
+        (Op::CosAngle, [a, b, c]) => {
+            let (cosine, sine) = multiple(*a, *c);
+            cosine * b.cos() - sine * b.sin()
+        }
+        (Op::SinAngle, [a, b, c]) => {
+            let (cosine, sine) = multiple(*a, *c);
+            sine * b.cos() + cosine * b.sin()
+        }
+        (Op::SinRatio, [a, b, c]) => {
+            let csc = S::one() / c.inside(resolution).sin_acos();
+            c.sin_ratio(*a, resolution) * b.cos() + c.cos_multiple(*a) * b.sin() * csc
+        }
+        (op, _) => unreachable!("{op:?} is no elementwise operation"),
+    }
+}
+
+/// cos(aθ) and sin(aθ).
+fn multiple<S: Scalar>(a: S, c: S) -> (S, S) {
+    (c.cos_multiple(a), c.sin_multiple(a))
+}

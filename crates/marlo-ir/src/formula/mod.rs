@@ -1,0 +1,110 @@
+//! Formulas: a loss and its gradient in the paper's notation, as text, LaTeX or MathML.
+//!
+//! Probabilities, masks and the source's own names stay symbols, and a `where` part defines the ones that were used:
+//! MV-Arc-Softmax's push reads ∂L/∂cos θ_k = s·p_k·(1 + t·I_k).
+
+mod latex;
+mod math;
+mod mathml;
+mod read;
+mod text;
+
+pub use math::{Math, Symbol};
+
+use crate::graph::Id;
+use crate::loss::{Gradient, Loss};
+use read::Reader;
+
+/// The notation to print.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One line of Unicode text an equation.
+    Text,
+    /// LaTeX, as the lines of an `aligned` environment.
+    Latex,
+    /// MathML, one `<math>` element an equation.
+    MathMl,
+}
+
+/// An equation: what is defined, and as what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equation {
+    /// The left side.
+    pub left: Math,
+    /// The right side.
+    pub right: Math,
+}
+
+/// The equations of a loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Formulas {
+    /// The loss and its derivatives.
+    pub equations: Vec<Equation>,
+    /// Definitions of the symbols that they use.
+    pub definitions: Vec<Equation>,
+}
+
+impl Formulas {
+    /// The formulas of a loss and its gradient: of one sample's loss, or of the batch's where samples are coupled.
+    pub fn of(loss: &Loss) -> Formulas {
+        let coupled = loss.couples_rows();
+        let gradient = loss.row_gradient();
+        let root = if coupled { gradient.loss.total } else { gradient.loss.row };
+        let mut reader = Reader::new(&gradient.loss);
+        let mut equations = vec![Equation { left: Math::symbol("L"), right: reader.read(root) }];
+        for (x, id) in [("y", gradient.target), ("k", gradient.other)] {
+            let by = reader.matrix(x);
+            let left = Math::Derivative(Box::new(Math::symbol("L")), Box::new(by));
+            equations.push(Equation { left, right: reader.read(id) });
+        }
+        Formulas { equations, definitions: reader.definitions() }
+    }
+
+    /// The formula of one value of a loss in normal form.
+    pub fn value(loss: &Loss, id: Id) -> Math {
+        Reader::new(loss).read(id)
+    }
+
+    /// Prints the equations, then `where`, then the definitions.
+    pub fn print(&self, style: Style) -> String {
+        match style {
+            Style::Text => text::print(self),
+            Style::Latex => latex::print(self),
+            Style::MathMl => mathml::print(self),
+        }
+    }
+}
+
+/// The loss and its gradient, printed.
+pub fn gradient(loss: &Loss, style: Style) -> String {
+    Formulas::of(loss).print(style)
+}
+
+/// One value of a gradient's graph as one line of text, for comments in generated code.
+pub fn line(gradient: &Gradient, id: Id) -> String {
+    text::math(&Reader::new(&gradient.loss).read(id))
+}
+
+/// Names that are written as Greek letters.
+const GREEK: [(&str, &str); 20] = [
+    ("alpha", "α"),
+    ("beta", "β"),
+    ("gamma", "γ"),
+    ("delta", "δ"),
+    ("epsilon", "ε"),
+    ("eta", "η"),
+    ("theta", "θ"),
+    ("kappa", "κ"),
+    ("lambda", "λ"),
+    ("mu", "μ"),
+    ("nu", "ν"),
+    ("xi", "ξ"),
+    ("pi", "π"),
+    ("rho", "ρ"),
+    ("sigma", "σ"),
+    ("tau", "τ"),
+    ("phi", "φ"),
+    ("chi", "χ"),
+    ("psi", "ψ"),
+    ("omega", "ω"),
+];

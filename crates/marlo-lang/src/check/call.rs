@@ -1,0 +1,454 @@
+//! Calls of built-in functions and of the program's own.
+
+use std::rc::Rc;
+
+use marlo_ir::graph::Id;
+use marlo_ir::kind::Kind;
+use marlo_ir::op::Op;
+
+use super::builtin::{self, Action, Builtin};
+use super::scope::{Scope, Sort, Value};
+use super::{Call, Checker};
+use crate::ast::{Argument, Name};
+use crate::{Diagnostic, Span, suggest};
+
+impl Checker<'_, '_> {
+    /// `callee[index](arguments)`
+    pub(super) fn call(
+        &mut self,
+        callee: &Name,
+        index: Option<&Name>,
+        arguments: &[Argument],
+        span: Span,
+        scope: Scope,
+    ) -> Value {
+        let text = callee.text.as_str();
+        let Some(value) = self.scopes.find(scope, text) else {
+            if builtin::named(text).next().is_some() {
+                return self.call_builtin(callee, index, arguments, span, scope);
+            }
+            self.look_at(arguments, scope);
+            return self.unknown_function(callee, scope);
+        };
+        if let (Value::Function(_) | Value::Loss(_), Some(index)) = (&value, index) {
+            self.look_at(arguments, scope);
+            return self.poison(
+                Diagnostic::error("index", index.span, format!("the call of `{text}` has no index"))
+                    .help("only `sum`, `mean`, `max`, `lse` and `top` are called with one")
+                    .fix(Span::new(callee.span.end, index.span.end + 1), ""),
+            );
+        }
+        match value {
+            Value::Function(number) => self.call_function(number, arguments, span, scope),
+            Value::Loss(name) => self.call_loss(&name, arguments, span, scope),
+            Value::Poison => {
+                self.look_at(arguments, scope);
+                Value::Poison
+            }
+            other => {
+                self.look_at(arguments, scope);
+                let what = other.describe();
+                self.poison(
+                    Diagnostic::error("kind", callee.span, format!("`{text}` is {what}, not a function"))
+                        .help("a product is written with `*`"),
+                )
+            }
+        }
+    }
+
+    /// Reports what is wrong with arguments of a call that is wrong itself.
+    pub(super) fn look_at(&mut self, arguments: &[Argument], scope: Scope) {
+        for argument in arguments {
+            self.eval(&argument.value, scope);
+        }
+    }
+
+    fn unknown_function(&mut self, callee: &Name, scope: Scope) -> Value {
+        let text = callee.text.as_str();
+        let error = Diagnostic::error("unknown-name", callee.span, format!("there is no function `{text}`"));
+        if let Some(alias) = builtin::alias(text) {
+            return self.poison(match alias {
+                "" => {
+                    error.help("write it with the functions that there are: `sin`, `cos`, `acos`, `exp`, …")
+                }
+                _ if alias.contains(' ') => error.help(format!("write `{alias}`")),
+                _ => error.label(format!("it is called `{alias}` here")).fix(callee.span, alias),
+            });
+        }
+        if matches!(text, "theta" | "θ" | "logit") {
+            let help = format!("it is read with an index: `{text}[y]`, `{text}[k]`");
+            return self.poison(
+                Diagnostic::error("kind", callee.span, format!("`{text}` is no function")).help(help),
+            );
+        }
+        if self.loads.library.source(text).is_some() && !self.is_foreign() {
+            return self.poison(
+                error.help(format!("there is a loss of that name: add the line `use {text}` at the top")),
+            );
+        }
+        let mut known = self.scopes.visible(scope);
+        known.extend(builtin::BUILTINS.iter().map(|builtin| builtin.name));
+        let near = suggest::nearest(text, known).map(str::to_owned);
+        self.unknown(error, callee, near)
+    }
+
+    /// Sorts arguments by the names of parameters; the first `optional` from
+    /// the end may be missing. Mistakes are reported.
+    pub(super) fn bind<'e>(
+        &mut self,
+        callee: &str,
+        names: &[&str],
+        optional: usize,
+        arguments: &'e [Argument],
+        span: Span,
+    ) -> Option<Vec<Option<&'e Argument>>> {
+        let mut bound: Vec<Option<&Argument>> = vec![None; names.len()];
+        let mut good = true;
+        let mut named = false;
+        for (place, argument) in arguments.iter().enumerate() {
+            let slot = match &argument.name {
+                None if named => {
+                    let error = Diagnostic::error(
+                        "arguments",
+                        argument.value.span,
+                        "a named argument stands before this one",
+                    );
+                    self.report(error.label("arguments without a name come first"));
+                    good = false;
+                    continue;
+                }
+                None => place,
+                Some(name) => {
+                    named = true;
+                    match names.iter().position(|known| *known == name.text) {
+                        Some(slot) => slot,
+                        None => {
+                            self.report(unknown_argument(callee, names, name));
+                            good = false;
+                            continue;
+                        }
+                    }
+                }
+            };
+            match bound.get_mut(slot) {
+                Some(free @ None) => *free = Some(argument),
+                Some(Some(first)) => {
+                    let message = format!("`{}` is given twice", names[slot]);
+                    let first = first.value.span;
+                    self.report(
+                        Diagnostic::error("arguments", argument.value.span, message)
+                            .also(first, "the first time"),
+                    );
+                    good = false;
+                }
+                None => {
+                    let message = match names.len() {
+                        0 => format!("`{callee}` takes no arguments"),
+                        1 => format!("`{callee}` takes one argument"),
+                        number => format!("`{callee}` takes {number} arguments"),
+                    };
+                    self.report(
+                        Diagnostic::error("arguments", argument.value.span, message).label("one too many"),
+                    );
+                    return None;
+                }
+            }
+        }
+        let needed = names.len() - optional;
+        let missing: Vec<String> = (0..needed)
+            .filter(|&slot| bound[slot].is_none())
+            .map(|slot| format!("`{}`", names[slot]))
+            .collect();
+        if good && !missing.is_empty() {
+            let message = format!("`{callee}` lacks its argument {}", missing.join(" and "));
+            let signature = format!("{callee}({})", names.join(", "));
+            self.report(
+                Diagnostic::error("arguments", span, message).help(format!("it is called as `{signature}`")),
+            );
+            good = false;
+        }
+        good.then_some(bound)
+    }
+
+    // ----- functions of the program -----
+
+    fn call_function(&mut self, number: usize, arguments: &[Argument], span: Span, scope: Scope) -> Value {
+        let ast = Rc::clone(&self.functions[number].ast);
+        let names: Vec<&str> = ast.parameters.iter().map(|parameter| parameter.name.text.as_str()).collect();
+        let Some(bound) = self.bind(&ast.name.text, &names, 0, arguments, span) else {
+            self.look_at(arguments, scope);
+            self.functions[number].called = true;
+            return Value::Poison;
+        };
+        let mut values = Vec::new();
+        for (parameter, argument) in ast.parameters.iter().zip(bound) {
+            let Some(argument) = argument else { continue };
+            let mut value = self.eval(&argument.value, scope);
+            let kind = parameter.kind.as_ref().and_then(|kind| Kind::from_name(&kind.text));
+            if let (Some(kind), Value::Number(id)) = (kind, &value)
+                && !self.fits(*id, kind, &ast.name.text, &parameter.name, argument.value.span)
+            {
+                value = Value::Poison;
+            }
+            values.push(value);
+        }
+        self.run_function(number, &values, Some(span))
+    }
+
+    /// Is the node of the kind that a parameter wants?
+    pub(super) fn fits(&mut self, id: Id, wanted: Kind, callee: &str, parameter: &Name, span: Span) -> bool {
+        let found = self.builder.graph.node(id).kind;
+        let fits = found.fits(wanted);
+        if !fits {
+            let text = &parameter.text;
+            let article = |kind: Kind| if kind == Kind::Angle { "an" } else { "a" };
+            let message = format!(
+                "`{text}` of `{callee}` is {} {wanted}, and this is {} {found}",
+                article(wanted),
+                article(found)
+            );
+            self.report(Diagnostic::error("kind", span, message));
+        }
+        fits
+    }
+
+    /// Runs the body of a function. `span`: where it is called, if it is.
+    pub(super) fn run_function(&mut self, number: usize, values: &[Value], span: Option<Span>) -> Value {
+        let function = self.functions[number].clone();
+        let running = |call: &Call| matches!(call, Call::Function(other, _) if *other == number);
+        if self.calls.iter().any(running) {
+            let name = &function.ast.name;
+            let error = Diagnostic::error(
+                "cycle",
+                span.unwrap_or(name.span),
+                format!("`{}` calls itself", name.text),
+            )
+            .also(name.span, "this function")
+            .help("functions are written out where they are called, so there is no recursion");
+            return self.poison(error);
+        }
+        self.functions[number].called = true;
+        let scope = self.scopes.inside(Some(function.scope));
+        let place = span.unwrap_or(function.ast.name.span);
+        self.calls.push(Call::Function(number, span));
+        for (parameter, value) in function.ast.parameters.iter().zip(values) {
+            // Two parameters of one name are reported where the function stands.
+            let watched = !function.foreign && !parameter.name.text.starts_with('_');
+            let _ = self.scopes.define(scope, &parameter.name, value.clone(), Sort::Argument, watched);
+        }
+        let value = match self.deep_enough(place) {
+            true => self.block(&function.ast.body, scope, false).1,
+            false => Value::Poison,
+        };
+        self.calls.pop();
+        value
+    }
+
+    // ----- built-in functions -----
+
+    fn call_builtin(
+        &mut self,
+        callee: &Name,
+        index: Option<&Name>,
+        arguments: &[Argument],
+        span: Span,
+        scope: Scope,
+    ) -> Value {
+        let wanted = index.map(|index| index.text.as_str());
+        let Some(builtin) = builtin::named(&callee.text).find(|builtin| builtin.index == wanted) else {
+            self.look_at(arguments, scope);
+            let error = no_such_index(callee, index);
+            return self.poison(error);
+        };
+        if let Action::Fold(op) = builtin.action
+            && arguments.len() > 2
+            && arguments.iter().all(|argument| argument.name.is_none())
+        {
+            return self.fold(op, arguments, span, scope);
+        }
+        let signature = match builtin.index {
+            Some(index) => format!("{}[{index}]", builtin.name),
+            None => builtin.name.to_owned(),
+        };
+        let Some(bound) = self.bind(&signature, builtin.arguments, builtin.optional, arguments, span) else {
+            self.look_at(arguments, scope);
+            return Value::Poison;
+        };
+        let bound: Vec<&Argument> = bound.into_iter().flatten().collect();
+        let values: Vec<(Value, Span)> =
+            bound.iter().map(|argument| (self.eval(&argument.value, scope), argument.value.span)).collect();
+        self.act(builtin, &values, span)
+    }
+
+    /// `min(a, b, c)`
+    fn fold(&mut self, op: Op, arguments: &[Argument], span: Span, scope: Scope) -> Value {
+        let mut result: Option<(Value, Span)> = None;
+        for argument in arguments {
+            let value = self.eval(&argument.value, scope);
+            let next = (value, argument.value.span);
+            result = Some(match result {
+                None => next,
+                Some(so_far) => (
+                    self.act_on_numbers(&[so_far, next], |checker, ids, spans| {
+                        checker.apply(op, ids, span, spans)
+                    }),
+                    span,
+                ),
+            });
+        }
+        result.map_or(Value::Poison, |(value, _)| value)
+    }
+
+    /// Runs `act` when all values are numbers or masks.
+    fn act_on_numbers(
+        &mut self,
+        values: &[(Value, Span)],
+        act: impl FnOnce(&mut Self, &[Id], &[Span]) -> Value,
+    ) -> Value {
+        let ids: Vec<Option<Id>> =
+            values.iter().map(|(value, span)| self.expect_number(value, *span)).collect();
+        let spans: Vec<Span> = values.iter().map(|(_, span)| *span).collect();
+        match ids.into_iter().collect::<Option<Vec<Id>>>() {
+            Some(ids) => act(self, &ids, &spans),
+            None => Value::Poison,
+        }
+    }
+
+    fn act(&mut self, builtin: &Builtin, values: &[(Value, Span)], span: Span) -> Value {
+        match builtin.action {
+            Action::Ce | Action::Focal => return self.cross_entropy(builtin, values, span),
+            Action::Softmax if values.iter().any(|(value, _)| matches!(value, Value::Distribution(_))) => {
+                return self.poison(
+                    Diagnostic::error("kind", span, "`softmax` takes logits, and this is a softmax already")
+                        .help("give it what goes into the exponent: `s * cos[..]`"),
+                );
+            }
+            _ => {}
+        }
+        self.act_on_numbers(values, |checker, ids, spans| match (builtin.action, ids) {
+            (Action::Apply(op) | Action::Fold(op), ids) => checker.apply(op, ids, span, spans),
+            (Action::MeanOfClasses, [x]) => {
+                let result = checker.builder.mean_over_classes(*x);
+                checker.checked(result, span, spans)
+            }
+            (Action::Clamp, [x, low, high]) => {
+                let result = checker.builder.clamp(*x, *low, *high);
+                checker.checked(result, span, spans)
+            }
+            (Action::Mask, [condition]) => checker.mask(*condition, spans[0]),
+            (Action::Indicator, [mask, weight]) => {
+                let result = checker.builder.indicator(*mask, *weight);
+                checker.checked(result, span, spans)
+            }
+            (Action::Softmax, [target, others, weight @ ..]) => {
+                match checker.builder.softmax(*target, *others, weight.first().copied()) {
+                    Ok(p) => {
+                        checker.distributions.insert(p.target, p);
+                        Value::Distribution(p)
+                    }
+                    Err(error) => {
+                        checker.type_error(error, span, spans);
+                        Value::Poison
+                    }
+                }
+            }
+            _ => Value::Poison,
+        })
+    }
+
+    fn mask(&mut self, condition: Id, span: Span) -> Value {
+        let kind = self.builder.graph.node(condition).kind;
+        if kind == Kind::Mask {
+            return Value::Number(condition);
+        }
+        self.poison(
+            Diagnostic::error("kind", span, format!("`mask` takes a comparison, and this is a {kind}"))
+                .help("for example `mask(cos[k] > f)`"),
+        )
+    }
+
+    /// `ce(p)` and `focal(p, gamma)`, of a softmax or of a plain probability.
+    fn cross_entropy(&mut self, builtin: &Builtin, values: &[(Value, Span)], span: Span) -> Value {
+        let [(p, place), rest @ ..] = values else { return Value::Poison };
+        let gamma = match rest.first() {
+            Some((value, place)) => match self.expect_number(value, *place) {
+                Some(id) => Some(id),
+                None => return Value::Poison,
+            },
+            None => None,
+        };
+        let known = match p {
+            Value::Distribution(p) => Some(*p),
+            Value::Number(id) => self.distributions.get(id).copied(),
+            _ => None,
+        };
+        if let Some(p) = known {
+            let result = match gamma {
+                Some(gamma) => self.builder.focal(p, gamma),
+                None => Ok(self.builder.ce(p)),
+            };
+            let spans: Vec<Span> = values.iter().map(|(_, span)| *span).collect();
+            return self.checked(result, span, &spans);
+        }
+        let Some(p) = self.expect_number(p, *place) else { return Value::Poison };
+        let kind = self.builder.graph.node(p).kind;
+        if !kind.fits(Kind::Prob) {
+            return self.poison(
+                Diagnostic::error(
+                    "kind",
+                    *place,
+                    format!("`{}` takes a probability, and this is a {kind}", builtin.name),
+                )
+                .help("`softmax(target, others)` and `sigmoid(x)` give probabilities"),
+            );
+        }
+        self.plain_cross_entropy(p, gamma, span)
+    }
+
+    /// −ln p, times (1 − p)^γ.
+    fn plain_cross_entropy(&mut self, p: Id, gamma: Option<Id>, span: Span) -> Value {
+        let Value::Number(ln) = self.apply(Op::Ln, &[p], span, &[]) else { return Value::Poison };
+        let loss = self.apply(Op::Neg, &[ln], span, &[]);
+        let (Some(gamma), Value::Number(loss)) = (gamma, &loss) else { return loss };
+        let loss = *loss;
+        let one = self.builder.number(1.0);
+        let Value::Number(rest) = self.apply(Op::Sub, &[one, p], span, &[]) else { return Value::Poison };
+        let Value::Number(weight) = self.apply(Op::Pow, &[rest, gamma], span, &[]) else {
+            return Value::Poison;
+        };
+        self.apply(Op::Mul, &[weight, loss], span, &[])
+    }
+}
+
+fn unknown_argument(callee: &str, names: &[&str], name: &Name) -> Diagnostic {
+    let error =
+        Diagnostic::error("arguments", name.span, format!("`{callee}` has no argument `{}`", name.text));
+    match suggest::nearest(&name.text, names.iter().copied()) {
+        Some(near) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
+        None if names.is_empty() => error,
+        None => error.help(format!("its arguments are {}", names.join(", "))),
+    }
+}
+
+/// `sum(x)`, `exp[k](x)`, `lse[i](x)`
+fn no_such_index(callee: &Name, index: Option<&Name>) -> Diagnostic {
+    let text = &callee.text;
+    let known: Vec<String> = builtin::named(text)
+        .filter_map(|builtin| builtin.index)
+        .map(|index| format!("`{text}[{index}]`"))
+        .collect();
+    let end = Span::point(callee.span.end);
+    match index {
+        None => Diagnostic::error("index", callee.span, format!("`{text}` over what?"))
+            .help("`[k]` is over the other classes, `[i]` over the batch")
+            .fix(end, &known.first().map_or("[k]", |first| &first[text.len() + 1..first.len() - 1])[..]),
+        Some(index) if known.is_empty() => {
+            Diagnostic::error("index", index.span, format!("`{text}` has no index: it acts on each value"))
+                .fix(Span::new(end.start, index.span.end + 1), "")
+        }
+        Some(index) => {
+            Diagnostic::error("index", index.span, format!("there is no `{text}[{}]`", index.text))
+                .help(format!("there is {}", known.join(" and ")))
+        }
+    }
+}

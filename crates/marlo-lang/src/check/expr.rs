@@ -1,0 +1,332 @@
+//! Expressions, run on symbols.
+
+use marlo_ir::graph::Id;
+use marlo_ir::op::{At, Op};
+use marlo_ir::shape::Shape;
+
+use super::scope::{Scope, Value};
+use super::{Call, Checker, MAX_DEPTH, MAX_STEPS, builtin};
+use crate::ast::{BinaryOperator, Expr, ExprKind, Name, UnaryOperator};
+use crate::{Diagnostic, Span, suggest};
+
+impl Checker<'_, '_> {
+    /// The value of an expression.
+    pub(super) fn eval(&mut self, expr: &Expr, scope: Scope) -> Value {
+        self.steps += 1;
+        if self.depth >= MAX_DEPTH || self.steps > MAX_STEPS {
+            return self.too_large(expr.span);
+        }
+        self.depth += 1;
+        let value = self.eval_kind(expr, scope);
+        self.depth -= 1;
+        value
+    }
+
+    /// Is there room for one more call? Otherwise that is reported.
+    pub(super) fn deep_enough(&mut self, span: Span) -> bool {
+        let enough = self.depth < MAX_DEPTH && self.steps <= MAX_STEPS;
+        if !enough {
+            self.too_large(span);
+        }
+        enough
+    }
+
+    fn too_large(&mut self, span: Span) -> Value {
+        if !std::mem::replace(&mut self.exhausted, true) {
+            let message = match self.depth >= MAX_DEPTH {
+                true => "the calls here are nested too deeply",
+                false => "the program is too large once its functions are written out",
+            };
+            self.report(Diagnostic::error("too-deep", span, message));
+        }
+        Value::Poison
+    }
+
+    fn eval_kind(&mut self, expr: &Expr, scope: Scope) -> Value {
+        match &expr.kind {
+            ExprKind::Number { value, .. } => Value::Number(self.builder.number(*value)),
+            ExprKind::Name { name, index } => self.name(name, index.as_ref(), scope),
+            ExprKind::Call { callee, index, arguments } => {
+                self.call(callee, index.as_ref(), arguments, expr.span, scope)
+            }
+            ExprKind::Field { base, field, index } => {
+                let value = self.eval(base, scope);
+                let value = self.field(value, field, base.span);
+                self.indexed(field, index.as_ref(), value)
+            }
+            ExprKind::Unary { operator, operand } => self.unary(*operator, operand, expr.span, scope),
+            ExprKind::Binary { operator, left, right, .. } => {
+                self.binary(*operator, [left, right], expr.span, scope)
+            }
+            ExprKind::If { condition, then, otherwise, .. } => {
+                let parts = [condition, then, otherwise];
+                match self.numbers(parts.map(|part| &**part), scope) {
+                    Some(ids) => self.apply(Op::Select, &ids, expr.span, &parts.map(|part| part.span)),
+                    None => Value::Poison,
+                }
+            }
+            ExprKind::Error => Value::Poison,
+        }
+    }
+
+    fn unary(&mut self, operator: UnaryOperator, operand: &Expr, span: Span, scope: Scope) -> Value {
+        if let (UnaryOperator::Negate, ExprKind::Number { value, .. }) = (operator, &operand.kind) {
+            return Value::Number(self.builder.number(-value));
+        }
+        let op = match operator {
+            UnaryOperator::Negate => Op::Neg,
+            UnaryOperator::Not => Op::Not,
+        };
+        match self.numbers([operand], scope) {
+            Some(ids) => self.apply(op, &ids, span, &[operand.span]),
+            None => Value::Poison,
+        }
+    }
+
+    fn binary(&mut self, operator: BinaryOperator, operands: [&Expr; 2], span: Span, scope: Scope) -> Value {
+        let Some([left, right]) = self.numbers(operands, scope) else { return Value::Poison };
+        let [first, second] = operands.map(|operand| operand.span);
+        let (op, swapped) = match operator {
+            BinaryOperator::Or => (Op::Or, false),
+            BinaryOperator::And => (Op::And, false),
+            BinaryOperator::Equal | BinaryOperator::NotEqual => (Op::Eq, false),
+            BinaryOperator::Less => (Op::Lt, false),
+            BinaryOperator::LessEqual => (Op::Le, false),
+            BinaryOperator::Greater => (Op::Lt, true),
+            BinaryOperator::GreaterEqual => (Op::Le, true),
+            BinaryOperator::Add => (Op::Add, false),
+            BinaryOperator::Subtract => (Op::Sub, false),
+            BinaryOperator::Multiply => (Op::Mul, false),
+            BinaryOperator::Divide => (Op::Div, false),
+            BinaryOperator::Power => (Op::Pow, false),
+        };
+        let (ids, spans) = match swapped {
+            true => ([right, left], [second, first]),
+            false => ([left, right], [first, second]),
+        };
+        match self.apply(op, &ids, span, &spans) {
+            Value::Number(id) if operator == BinaryOperator::NotEqual => {
+                self.apply(Op::Not, &[id], span, &[span])
+            }
+            value => value,
+        }
+    }
+
+    /// An operation of the graph, with its errors reported.
+    pub(super) fn apply(&mut self, op: Op, arguments: &[Id], span: Span, spans: &[Span]) -> Value {
+        let result = self.builder.apply(op, arguments);
+        self.checked(result, span, spans)
+    }
+
+    pub(super) fn checked(
+        &mut self,
+        result: Result<Id, marlo_ir::build::TypeError>,
+        span: Span,
+        spans: &[Span],
+    ) -> Value {
+        match result {
+            Ok(id) => Value::Number(id),
+            Err(error) => {
+                self.type_error(error, span, spans);
+                Value::Poison
+            }
+        }
+    }
+
+    /// The values of several expressions, if all of them are numbers or masks.
+    /// Each is looked at, so that each is reported.
+    pub(super) fn numbers<const N: usize>(&mut self, exprs: [&Expr; N], scope: Scope) -> Option<[Id; N]> {
+        let found = exprs.map(|expr| {
+            let value = self.eval(expr, scope);
+            self.expect_number(&value, expr.span)
+        });
+        match found.iter().all(Option::is_some) {
+            true => Some(found.map(|id| id.unwrap_or_else(|| self.builder.number(0.0)))),
+            false => None,
+        }
+    }
+
+    /// The node of a value; what is no number or mask is reported.
+    pub(super) fn expect_number(&mut self, value: &Value, span: Span) -> Option<Id> {
+        let help = match value {
+            Value::Number(id) => return Some(*id),
+            Value::Poison => return None,
+            Value::Record(record) => return self.record_value(*record),
+            Value::Distribution(_) => "take its cross entropy with `ce(…)`, or read it: `p[y]`, `p[k]`",
+            Value::Function(_) => "call it: a function stands with its arguments",
+            Value::Loss(_) => "call it with its parameters, as in `arcface(s, m)`",
+            Value::Input { by_class: true, .. } => "read it at a class: `[y]` or `[k]`",
+            Value::Input { .. } => "read it at the sample: `[i]`",
+        };
+        let message = format!("a number is wanted here, and this is {}", value.describe());
+        self.report(Diagnostic::error("kind", span, message).help(help));
+        None
+    }
+
+    // ----- names -----
+
+    fn name(&mut self, name: &Name, index: Option<&Name>, scope: Scope) -> Value {
+        if let Some(value) = self.scopes.find(scope, &name.text) {
+            return self.indexed(name, index, value);
+        }
+        match name.text.as_str() {
+            "pi" | "π" if index.is_none() => Value::Number(self.builder.number(std::f64::consts::PI)),
+            "cos" | "theta" | "θ" | "logit" => self.matrix(name, index),
+            _ => self.unknown_name(name, scope),
+        }
+    }
+
+    /// `cos[y]`, `theta[k]` and the like.
+    fn matrix(&mut self, name: &Name, index: Option<&Name>) -> Value {
+        let text = name.text.as_str();
+        let at = match index.map(|index| index.text.as_str()) {
+            Some("y") => At::Target,
+            Some("k") => At::Other,
+            Some(other) => {
+                let span = index.map_or(name.span, |index| index.span);
+                let error = Diagnostic::error("index", span, format!("`{text}` has no index `{other}`"))
+                    .label("`y` is the label, `k` the other classes");
+                return self.poison(match other {
+                    "i" => {
+                        error.help("the sample is understood: write `[y]` for its own class").fix(span, "y")
+                    }
+                    _ => error,
+                });
+            }
+            None => {
+                let error = Diagnostic::error("index", name.span, format!("`{text}` of which class?"))
+                    .label("an index is missing")
+                    .help(format!("`{text}[y]` is at the label, `{text}[k]` at the other classes"));
+                return self.poison(error);
+            }
+        };
+        let result = match text {
+            "cos" => self.builder.cos(at),
+            "logit" => self.builder.logit(at),
+            _ => self.builder.theta(at),
+        };
+        let span = index.map_or(name.span, |index| Span::new(name.span.start, index.span.end + 1));
+        if result.is_ok() && self.matrix.is_none() && !self.is_foreign() {
+            self.matrix = Some((if text == "logit" { "logit" } else { "cos" }, span));
+        }
+        self.checked(result, span, &[])
+    }
+
+    /// A value that was written with an index, perhaps.
+    pub(super) fn indexed(&mut self, name: &Name, index: Option<&Name>, value: Value) -> Value {
+        let Some(index) = index else { return value };
+        if !matches!(index.text.as_str(), "y" | "k" | "i") {
+            let error = Diagnostic::error("index", index.span, format!("there is no index `{}`", index.text))
+                .help("`y` is the label, `k` the other classes, `i` the sample");
+            return self.poison(error);
+        }
+        match (&value, index.text.as_str()) {
+            (Value::Poison, _) => Value::Poison,
+            (Value::Input { index: input, by_class }, at) => {
+                self.read_input(name, index, *input, *by_class, at)
+            }
+            (Value::Distribution(p), "y") => Value::Number(p.target),
+            (Value::Distribution(p), "k") => Value::Number(p.other),
+            (Value::Number(_) | Value::Record(_), _) => match self.expect_number(&value, name.span) {
+                Some(id) if self.annotation_holds(name, index, id) => Value::Number(id),
+                _ => Value::Poison,
+            },
+            _ => {
+                let message =
+                    format!("`{}` is {}, it has no index `{}`", name.text, value.describe(), index.text);
+                self.poison(Diagnostic::error("index", index.span, message))
+            }
+        }
+    }
+
+    fn read_input(&mut self, name: &Name, index: &Name, input: u32, by_class: bool, at: &str) -> Value {
+        let at = match (by_class, at) {
+            (true, "y") => At::Target,
+            (true, "k") => At::Other,
+            (false, "i" | "y") => At::Row,
+            _ => {
+                let text = &name.text;
+                let (what, fix) = match by_class {
+                    true => (format!("`{text}` is one value a class: read it at `[y]` or `[k]`"), "y"),
+                    false => (format!("`{text}` is one value a sample: read it at `[i]`"), "i"),
+                };
+                return self.poison(Diagnostic::error("index", index.span, what).fix(index.span, fix));
+            }
+        };
+        Value::Number(self.builder.read(input, at))
+    }
+
+    /// Checks `let f[y] = …`.
+    pub(super) fn annotation(&mut self, name: &Name, index: &Name, value: &Value) {
+        if !matches!(value, Value::Distribution(_)) {
+            self.indexed(name, Some(index), value.clone());
+        }
+    }
+
+    /// Does the index agree with the value's shape?
+    fn annotation_holds(&mut self, name: &Name, index: &Name, id: Id) -> bool {
+        let shape = self.builder.graph.shape(id);
+        let wanted = if index.text == "k" { Shape::Cell } else { Shape::Row };
+        if shape == wanted {
+            return true;
+        }
+        let text = &name.text;
+        let message = match shape {
+            Shape::Scalar => format!("`{text}` is one value for the whole batch, it has no index"),
+            Shape::Row => format!("`{text}` is one value a sample, its index is `[y]`"),
+            Shape::Cell => format!("`{text}` varies with the class, its index is `[k]`"),
+        };
+        let error = Diagnostic::error("shape", index.span, message);
+        self.report(match shape {
+            Shape::Scalar => error.fix(Span::new(name.span.end, index.span.end + 1), ""),
+            Shape::Row => error.fix(index.span, "y"),
+            Shape::Cell => error
+                .label(format!("`[{}]` asks for one value a sample", index.text))
+                .help("reduce over the classes first: `sum[k](…)`, `mean[k](…)`, `max[k](…)`, `lse[k](…)`"),
+        });
+        false
+    }
+
+    fn unknown_name(&mut self, name: &Name, scope: Scope) -> Value {
+        let text = name.text.as_str();
+        if let Some(function) = builtin::named(text).next() {
+            let call = format!("{}({})", function.name, function.arguments.join(", "));
+            return self.poison(
+                Diagnostic::error("kind", name.span, format!("`{text}` is a function"))
+                    .label("its arguments are missing")
+                    .help(format!("call it: `{call}`")),
+            );
+        }
+        let mut known = self.scopes.visible(scope);
+        known.extend(builtin::VALUES);
+        let near = suggest::nearest(text, known).map(str::to_owned);
+        let error = Diagnostic::error("unknown-name", name.span, format!("there is no `{text}`"));
+        self.unknown(error, name, near)
+    }
+
+    /// Completes the report of an unknown name.
+    pub(super) fn unknown(&mut self, error: Diagnostic, name: &Name, near: Option<String>) -> Value {
+        let text = name.text.as_str();
+        let error = match (near, self.scopes.elsewhere(text)) {
+            (_, Some(span)) if span.start > name.span.start => {
+                error.label("not known yet").also(span, "it gets its value here")
+            }
+            (_, Some(span)) => {
+                let error = error.label("not known here").also(span, "known inside this block only");
+                match self.calls.last() {
+                    Some(Call::Function(..)) => error.help("pass it to the function as an argument"),
+                    _ => error,
+                }
+            }
+            (Some(near), None) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
+            (None, None) => match text {
+                "exp" | "e" => error.help("write `exp(x)`"),
+                "state" => {
+                    error.help("a loss has no memory; give it the value as a parameter, and change that")
+                }
+                _ => error,
+            },
+        };
+        self.poison(error)
+    }
+}

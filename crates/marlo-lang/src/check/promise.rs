@@ -1,0 +1,354 @@
+//! Laws and proofs: what a program promises about itself.
+
+use std::rc::Rc;
+
+use marlo_ir::graph::Id;
+use marlo_ir::loss::Loss;
+use marlo_ir::op::Op;
+use marlo_ir::shape::Shape;
+
+use super::scope::{Scope, Sort, Value};
+use super::{Checker, builtin};
+use crate::ast::{self, Expr, ExprKind, Promise};
+use crate::{Diagnostic, Span, suggest};
+
+/// Two losses that must be equal. Both have the same parameters and inputs and
+/// the nodes of `left.graph` are the first ones of `right.graph`.
+#[derive(Debug, Clone)]
+pub struct Law {
+    /// The law as it was written.
+    pub source: ast::Law,
+    /// The loss with the law's parameters fixed.
+    pub left: Loss,
+    /// What it must be equal to.
+    pub right: Loss,
+}
+
+/// Something that is to be proved.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// What is claimed.
+    pub name: ClaimName,
+    /// About what, as nodes of the loss's graph.
+    pub arguments: Vec<ClaimArgument>,
+    /// The claim as it was written.
+    pub source: ast::Claim,
+}
+
+/// A value in a claim.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimArgument {
+    /// The value.
+    pub value: Id,
+    /// Where it runs: two values for the whole batch.
+    pub range: Option<(Id, Id)>,
+}
+
+/// The claims that can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimName {
+    /// `finite`: loss and gradient are finite on the whole domain.
+    Finite,
+    /// `bounded(e, low, high)`: the value stays between two others.
+    Bounded,
+    /// `pulls_target`: the loss falls when the target's cosine rises.
+    PullsTarget,
+    /// `pushes_others`: the loss rises with each other cosine.
+    PushesOthers,
+    /// `decreasing(e, x in low..high)`.
+    Decreasing,
+    /// `increasing(e, x in low..high)`.
+    Increasing,
+    /// `nonnegative`, of the loss, or `nonnegative(e)`.
+    Nonnegative,
+}
+
+impl ClaimName {
+    /// Every claim, with its spelling and how it is written.
+    pub const ALL: [(ClaimName, &'static str, &'static str); 7] = [
+        (ClaimName::Finite, "finite", "finite"),
+        (ClaimName::Bounded, "bounded", "bounded(e, low, high)"),
+        (ClaimName::PullsTarget, "pulls_target", "pulls_target"),
+        (ClaimName::PushesOthers, "pushes_others", "pushes_others"),
+        (ClaimName::Decreasing, "decreasing", "decreasing(e, x in low..high)"),
+        (ClaimName::Increasing, "increasing", "increasing(e, x in low..high)"),
+        (ClaimName::Nonnegative, "nonnegative", "nonnegative(e)"),
+    ];
+
+    /// May a claim have so many arguments?
+    fn takes(self, number: usize) -> bool {
+        match self {
+            Self::Finite | Self::PullsTarget | Self::PushesOthers => number == 0,
+            Self::Bounded => number == 3,
+            Self::Decreasing | Self::Increasing => number == 2,
+            Self::Nonnegative => number <= 1,
+        }
+    }
+}
+
+impl Checker<'_, '_> {
+    /// The claims of the program; `scope` is that of the loss's body.
+    pub(super) fn claims(&mut self, file: &ast::File, scope: Scope) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        for promise in &file.claims {
+            let Promise::Prove(prove) = promise else { continue };
+            claims.extend(prove.claims.iter().filter_map(|claim| self.claim(claim, scope)));
+        }
+        claims
+    }
+
+    fn claim(&mut self, claim: &ast::Claim, scope: Scope) -> Option<Claim> {
+        let text = claim.name.text.as_str();
+        let Some((name, _, usage)) = ClaimName::ALL.into_iter().find(|(_, known, _)| *known == text) else {
+            let known = ClaimName::ALL.map(|(_, known, _)| known);
+            let error =
+                Diagnostic::error("unknown-name", claim.name.span, format!("there is no claim `{text}`"));
+            self.report(match suggest::nearest(text, known) {
+                Some(near) => error.label(format!("did you mean `{near}`?")).fix(claim.name.span, near),
+                None => error.help(format!("the claims are {}", known.join(", "))),
+            });
+            return None;
+        };
+        if !name.takes(claim.arguments.len()) {
+            self.report(
+                Diagnostic::error("arguments", claim.span, format!("`{text}` has other arguments"))
+                    .label(format!("it is written `{usage}`")),
+            );
+            return None;
+        }
+        let arguments = match name {
+            ClaimName::Decreasing | ClaimName::Increasing => self.monotone(claim, usage, scope)?,
+            _ => self.plain_claim(claim, name, scope)?,
+        };
+        Some(Claim { name, arguments, source: claim.clone() })
+    }
+
+    fn plain_claim(
+        &mut self,
+        claim: &ast::Claim,
+        name: ClaimName,
+        scope: Scope,
+    ) -> Option<Vec<ClaimArgument>> {
+        let mut arguments = Vec::new();
+        for (place, argument) in claim.arguments.iter().enumerate() {
+            if let Some(range) = &argument.range {
+                let message = format!("`{}` has no range", claim.name.text);
+                self.report(Diagnostic::error("arguments", range.low.span, message));
+                return None;
+            }
+            let [value] = match name == ClaimName::Bounded && place > 0 {
+                true => [self.bound(&argument.value, scope)?],
+                false => self.numbers([&argument.value], scope)?,
+            };
+            arguments.push(ClaimArgument { value, range: None });
+        }
+        Some(arguments)
+    }
+
+    /// `decreasing(f, x in low..high)`
+    fn monotone(&mut self, claim: &ast::Claim, usage: &str, scope: Scope) -> Option<Vec<ClaimArgument>> {
+        let [of, by] = claim.arguments.as_slice() else { return None };
+        let (None, Some(range)) = (&of.range, &by.range) else {
+            self.report(
+                Diagnostic::error("arguments", claim.span, "the variable has a range, and only it")
+                    .label(format!("it is written `{usage}`")),
+            );
+            return None;
+        };
+        let [variable] = self.numbers([&by.value], scope)?;
+        if !self.is_variable(variable) {
+            self.report(
+                Diagnostic::error("kind", by.value.span, "this is no variable")
+                    .help("a value rises or falls by `cos[y]`, `cos[k]`, `theta[y]`, `theta[k]`, an input or a parameter"),
+            );
+            return None;
+        }
+        let low = self.bound(&range.low, scope)?;
+        let high = self.bound(range.high.as_ref()?, scope)?;
+        let value = match self.eval(&of.value, scope) {
+            Value::Function(number) if self.functions[number].ast.parameters.len() == 1 => {
+                self.run_function(number, &[Value::Number(variable)], Some(of.value.span))
+            }
+            other => other,
+        };
+        let value = self.expect_number(&value, of.value.span)?;
+        let range = Some((low, high));
+        Some(vec![ClaimArgument { value, range: None }, ClaimArgument { value: variable, range }])
+    }
+
+    fn is_variable(&self, id: Id) -> bool {
+        let graph = &self.builder.graph;
+        match graph.op(id) {
+            Op::Input(..) | Op::Param(_) => true,
+            Op::Acos => graph.args(id).iter().all(|&inner| matches!(graph.op(inner), Op::Input(..))),
+            _ => false,
+        }
+    }
+
+    /// One value for the whole batch.
+    fn bound(&mut self, expr: &Expr, scope: Scope) -> Option<Id> {
+        let [id] = self.numbers([expr], scope)?;
+        let shape = self.builder.graph.shape(id);
+        if shape == Shape::Scalar {
+            return Some(id);
+        }
+        self.report(Diagnostic::error(
+            "shape",
+            expr.span,
+            format!("a bound is one value for the whole batch, and this is {shape}"),
+        ));
+        None
+    }
+
+    // ----- laws -----
+
+    /// The left sides of laws name hyperparameters.
+    pub(super) fn check_law_names(&mut self, file: &ast::File, loss: &ast::Loss) {
+        let known: Vec<&str> = loss
+            .parameters
+            .iter()
+            .filter(|one| one.index.is_none())
+            .map(|one| one.name.text.as_str())
+            .collect();
+        for law in laws_of(file) {
+            for (place, (name, _)) in law.given.iter().enumerate() {
+                if let Some((first, _)) = law.given[..place].iter().find(|(other, _)| other.text == name.text)
+                {
+                    self.report(super::error::duplicate(name, first.span));
+                }
+                if known.contains(&name.text.as_str()) {
+                    continue;
+                }
+                let message = format!("`{}` is no parameter of `{}`", name.text, loss.name.text);
+                let error = Diagnostic::error("unknown-name", name.span, message);
+                self.report(match suggest::nearest(&name.text, known.iter().copied()) {
+                    Some(near) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
+                    None if known.is_empty() => error,
+                    None => error.help(format!("its parameters are {}", known.join(", "))),
+                });
+            }
+        }
+    }
+
+    /// Both sides of every law, each law in a graph of its own.
+    pub(super) fn laws(&mut self, file: &Rc<ast::File>, loss: &ast::Loss, scope: Scope) -> Vec<Law> {
+        let mut plain = (**file).clone();
+        plain.claims.clear();
+        self.loads.adopt(&loss.name.text, Rc::new(plain));
+        let mut laws = Vec::new();
+        for law in laws_of(file) {
+            let mut checker = Checker::new(&mut *self.loads);
+            let result = checker.law(file, loss, law);
+            let found = std::mem::take(&mut checker.diagnostics);
+            // What only a law uses, is used.
+            for name in called(&law.equals) {
+                self.scopes.find(scope, name);
+            }
+            let from = law.span.start;
+            self.diagnostics.extend(found.into_iter().filter(|found| found.primary.span.start >= from));
+            laws.extend(result);
+        }
+        laws
+    }
+
+    fn law(&mut self, file: &Rc<ast::File>, loss: &ast::Loss, law: &ast::Law) -> Option<Law> {
+        let unit = self.unit(Rc::clone(file));
+        let outer = self.units[unit].scope;
+        let header = self.header(loss, outer);
+        let fixed = self.scopes.inside(Some(outer));
+        for parameter in &loss.parameters {
+            let given = law.given.iter().find(|(name, _)| name.text == parameter.name.text);
+            let value = match given {
+                Some((name, value)) => {
+                    let value = self.eval(value, header);
+                    self.check_given(&name.text, &value, given.map_or(law.span, |(_, expr)| expr.span));
+                    value
+                }
+                None => self.scopes.own(header, &parameter.name.text)?,
+            };
+            self.define(fixed, &parameter.name, value, Sort::Parameter);
+        }
+        let (_, left) = self.block(&loss.body, fixed, true);
+        let left = self.expect_number(&left, law.span)?;
+        // A law may name any loss of the library without `use`.
+        let right = self.scopes.inside(Some(fixed));
+        for name in called(&law.equals) {
+            let known = self.scopes.find(right, name).is_some() || builtin::is_builtin(name);
+            if !known && name == loss.name.text {
+                self.law_loss(right, name, &law.equals);
+            } else if !known && self.loads.library.source(name).is_some() {
+                let place = ast::Name { text: name.to_owned(), span: law.equals.span };
+                if self.load(&place) == super::library::Loaded::Good {
+                    self.law_loss(right, name, &law.equals);
+                }
+            }
+        }
+        let value = self.eval(&law.equals, right);
+        let right = self.expect_number(&value, law.equals.span)?;
+        if self.failed() {
+            return None;
+        }
+        let name = &loss.name.text;
+        let (left, right) =
+            (self.builder.clone().finish(name, left), self.builder.clone().finish(name, right));
+        match (left, right) {
+            (Ok(left), Ok(right)) => Some(Law { source: law.clone(), left, right }),
+            (Err(error), _) => {
+                self.type_error(error, law.span, &[]);
+                None
+            }
+            (_, Err(error)) => {
+                self.type_error(error, law.equals.span, &[]);
+                None
+            }
+        }
+    }
+
+    fn law_loss(&mut self, scope: Scope, name: &str, at: &Expr) {
+        let place = ast::Name { text: name.to_owned(), span: at.span };
+        self.define(scope, &place, Value::Loss(name.into()), Sort::Use);
+    }
+
+    /// Warns when a law fixes a parameter at a value that it cannot have.
+    fn check_given(&mut self, name: &str, value: &Value, span: Span) {
+        let Value::Number(id) = value else { return };
+        let Some(number) = self.builder.graph.constant(*id) else { return };
+        let Some(param) = self.builder.graph.params.iter().find(|param| param.name == name) else { return };
+        if number < param.low || number > param.high {
+            let message = format!("{number} is out of the range of `{name}`");
+            let label = format!("the range is {}..{}", param.low, param.high);
+            self.report(Diagnostic::warning("range", span, message).label(label));
+        }
+    }
+}
+
+fn laws_of(file: &ast::File) -> impl Iterator<Item = &ast::Law> {
+    file.claims.iter().filter_map(|promise| match promise {
+        Promise::Law(law) => Some(law),
+        Promise::Prove(_) => None,
+    })
+}
+
+/// The names of everything that is called in an expression.
+fn called(expr: &Expr) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = vec![expr];
+    while let Some(expr) = rest.pop() {
+        match &expr.kind {
+            ExprKind::Call { callee, arguments, .. } => {
+                if !names.contains(&callee.text.as_str()) {
+                    names.push(callee.text.as_str());
+                }
+                rest.extend(arguments.iter().map(|argument| &argument.value));
+            }
+            ExprKind::Field { base, .. } => rest.push(base),
+            ExprKind::Unary { operand, .. } => rest.push(operand),
+            ExprKind::Binary { left, right, .. } => rest.extend([&**left, &**right]),
+            ExprKind::If { condition, then, otherwise, .. } => {
+                rest.extend([&**condition, &**then, &**otherwise])
+            }
+            ExprKind::Number { .. } | ExprKind::Name { .. } | ExprKind::Error => {}
+        }
+    }
+    names
+}
