@@ -14,6 +14,7 @@ fn main() {
     println!("{}", formula::gradient(&mv, Style::Latex));
     let g = mv.gradient();
     println!("{}", g.loss.graph.print(&g.roots()));
+    println!("{}", marlo_ir::schedule::RowProgram::of(&mv).print());
     let am = typed::define("focal_am", |l| {
         let s = l.param::<kinds::Scale>("s", 32.0, 1.0..=128.0);
         let m = l.param::<kinds::Cosine>("m", 0.5, 0.0..=1.57);
@@ -43,6 +44,7 @@ fn main() {
         typed::ce(typed::softmax(s * f, s * l.cos_other())).top_of_batch(share)
     });
     println!("{}", formula::gradient(&top, Style::Text));
+    println!("{}", marlo_ir::schedule::RowProgram::of(&top).print());
     let ohem = typed::define("ohem", |l| {
         let s = l.param::<kinds::Scale>("s", 32.0, 1.0..=128.0);
         let tau = l.param::<kinds::Prob>("tau", 0.5, 0.0..=1.);

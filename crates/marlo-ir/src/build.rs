@@ -377,9 +377,8 @@ impl Builder {
         let less = self.graph.add(Op::Sub, &[other, lse]);
         let share = self.graph.add(Op::Exp, &[less]);
         let p_other = self.graph.add(Op::Mul, &[rest, share]);
-        let letter = ["p", "q", "r"][self.names.iter().filter(|n| n.role == Role::Margin).count().min(2)];
         for (role, id) in [(Role::Margin, u), (Role::PTarget, p_target), (Role::POther, p_other)] {
-            self.names.push(Named { name: letter.to_owned(), role, id });
+            self.names.push(Named { name: String::new(), role, id });
         }
         Ok(Distribution { u, target: p_target, other: p_other })
     }
@@ -421,11 +420,29 @@ impl Builder {
         if let Some(found) = found {
             return Err(TypeError::NotALoss { found });
         }
+        self.settle_names(value);
         let (row, total) = match self.graph.shape(value) {
             Shape::Row => (value, self.graph.add(Op::MeanI, &[value])),
             _ => (self.row_of(value), value),
         };
         Ok(Loss { name: name.to_owned(), graph: self.graph, row, total, names: self.names })
+    }
+
+    /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r.
+    fn settle_names(&mut self, value: Id) {
+        let needed = self.graph.reachable(&[value]);
+        let mut letters = ["p", "q", "r"].into_iter().cycle();
+        let mut letter = None;
+        let mut names = std::mem::take(&mut self.names);
+        names.retain_mut(|named| {
+            match named.role {
+                Role::Let => return true,
+                Role::Margin => letter = needed[named.id.index()].then(|| letters.next()).flatten(),
+                Role::PTarget | Role::POther => {}
+            }
+            letter.inspect(|l| named.name = (*l).to_owned()).is_some()
+        });
+        self.names = names;
     }
 
     /// A sample's own loss in a loss for the batch: the outermost batch reductions replaced by what they reduce.

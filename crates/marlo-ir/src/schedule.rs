@@ -1,1 +1,288 @@
-//! todo
+//! The schedule: a gradient in, a [`RowProgram`] out, the one plan that every fused backend follows.
+//!
+//! A row is worked through in steps: values of the row, then a sweep over its other classes that feeds reductions, then
+//! values of the row that need these, and so on; the last sweep writes the gradient. Cells are never stored: each sweep
+//! computes what it needs. Where something needs the whole batch (`top[i]`), the rows are worked through again in a
+//! further phase. What does not vary with the row (cos m, s·t) is a uniform, computed once outside in f64.
+
+use std::fmt::Write as _;
+
+use crate::eval::{Batch, Scalar, evaluate};
+use crate::graph::{Graph, Id};
+use crate::loss::{Gradient, Loss, Named};
+use crate::op::Op;
+use crate::shape::Shape;
+use crate::simplify::expand_angles;
+
+/// A plan for the loss and gradient of a batch, row by row.
+#[derive(Clone, Debug)]
+pub struct RowProgram {
+    /// The gradient, its angle operations expanded (see [`expand_angles`]).
+    pub gradient: Gradient,
+    /// Scalars that rows read and that depend on hyperparameters, B and C alone. Literals are not among them.
+    pub uniforms: Vec<Id>,
+    /// The passes over the rows; one, unless something needs the whole batch.
+    pub phases: Vec<Phase>,
+}
+
+/// One pass over the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Phase {
+    /// What is done for a row, in order.
+    pub steps: Vec<Step>,
+    /// Row values of earlier phases that this one reads.
+    pub reads: Vec<Id>,
+    /// Row values that later phases or batch operations read.
+    pub keeps: Vec<Id>,
+    /// Operations over the batch that follow the pass, in order.
+    pub batch: Vec<Id>,
+    /// Scalars that are made from batch results before the next pass, in order.
+    pub after: Vec<Id>,
+}
+
+/// One step of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Values of the row, in order.
+    Row(Vec<Id>),
+    /// A sweep over the other classes.
+    Sweep {
+        /// Values of each cell, in order.
+        cells: Vec<Id>,
+        /// Reductions that the sweep feeds.
+        reductions: Vec<Id>,
+        /// Is the gradient of each cell written?
+        writes: bool,
+    },
+}
+
+impl RowProgram {
+    /// Plans a loss.
+    pub fn of(loss: &Loss) -> RowProgram {
+        let gradient = expanded(&loss.gradient());
+        let roots = gradient.roots().map(|root| root.1);
+        let graph = &gradient.loss.graph;
+        let needed = graph.reachable(&roots);
+        let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
+        let phase_of = graph.phases();
+        let last = order.iter().map(|id| phase_of[id.index()]).max().unwrap_or(0);
+        let phases = (0..=last).map(|p| phase(&gradient, &order, &phase_of, p)).collect();
+        let read_by_rows = |id: Id| {
+            order.iter().any(|&user| {
+                (graph.shape(user) != Shape::Scalar || graph.op(user).is_batch() || phase_of[user.index()] > 0)
+                    && graph.args(user).contains(&id)
+            }) || roots.contains(&id)
+        };
+        let uniforms = order
+            .iter()
+            .copied()
+            .filter(|&id| graph.shape(id) == Shape::Scalar && phase_of[id.index()] == 0)
+            .filter(|&id| !graph.op(id).is_batch() && graph.constant(id).is_none() && read_by_rows(id))
+            .collect();
+        RowProgram { uniforms, phases, gradient }
+    }
+
+    /// The graph that the plan's nodes belong to.
+    pub fn graph(&self) -> &Graph {
+        &self.gradient.loss.graph
+    }
+
+    /// The values of the [uniforms](Self::uniforms) for hyperparameters and the sizes B and C.
+    pub fn uniform_values(&self, params: &[f64], rows: usize, classes: usize) -> Vec<f64> {
+        let batch = Batch {
+            rows,
+            classes,
+            matrix: Vec::new(),
+            labels: vec![0; rows],
+            vectors: Vec::new(),
+            params: params.to_vec(),
+            resolution: f64::RESOLUTION,
+        };
+        evaluate::<f64>(self.graph(), &self.uniforms, &batch).into_iter().map(|v| v[0]).collect()
+    }
+
+    /// The scalars after the last phase (the batch's loss is among them) from the row values that batch operations
+    /// read: `row(id)` gives those, one a row.
+    pub fn total<'a>(&self, params: &[f64], classes: usize, row: &dyn Fn(Id) -> Option<&'a [f64]>) -> f64 {
+        let graph = self.graph();
+        let mut rows = 1;
+        let mut small = graph.like();
+        let mut vectors = Vec::new();
+        let mut map: Vec<Option<Id>> = vec![None; graph.len()];
+        let needed = graph.reachable(&[self.gradient.loss.total]);
+        for id in graph.ids().filter(|id| needed[id.index()]) {
+            let args: Vec<Id> = graph.args(id).iter().filter_map(|a| map[a.index()]).collect();
+            if graph.shape(id) == Shape::Row
+                && let Some(values) = row(id)
+            {
+                rows = values.len();
+                vectors.push(values.to_vec());
+                let name = format!("row{}", id.index());
+                small.inputs.push(crate::graph::Input {
+                    name,
+                    kind: graph.node(id).kind,
+                    axis: crate::graph::Axis::Rows,
+                });
+                let input = small.inputs.len() as u32 - 1;
+                map[id.index()] = Some(small.add(Op::Input(input, crate::op::At::Row), &[]));
+            } else if args.len() == graph.args(id).len() && graph.shape(id) != Shape::Cell {
+                map[id.index()] = Some(small.add(graph.op(id), &args));
+            }
+        }
+        let Some(total) = map[self.gradient.loss.total.index()] else { return f64::NAN };
+        // The further inputs of the loss stand before ours; nothing here reads them.
+        let mut all = vec![Vec::new(); graph.inputs.len() - 1];
+        all.extend(vectors);
+        let batch = Batch {
+            rows,
+            classes,
+            matrix: Vec::new(),
+            labels: vec![0; rows],
+            vectors: all,
+            params: params.to_vec(),
+            resolution: f64::RESOLUTION,
+        };
+        evaluate(&small, &[total], &batch)[0][0]
+    }
+
+    /// Prints the plan.
+    pub fn print(&self) -> String {
+        let graph = self.graph();
+        let name = |id: &Id| match graph.leaf(*id) {
+            Some(leaf) => leaf,
+            None => format!("{id}"),
+        };
+        let list = |ids: &[Id]| ids.iter().map(&name).collect::<Vec<_>>().join(", ");
+        let mut out = String::new();
+        let node = |out: &mut String, indent: &str, id: &Id| {
+            let _ = writeln!(out, "{indent}{id} = {}({})", graph.op(*id).entry().name, list(graph.args(*id)));
+        };
+        let _ = writeln!(out, "uniforms {}", list(&self.uniforms));
+        for (number, phase) in self.phases.iter().enumerate() {
+            let _ = writeln!(out, "phase {number}, reads [{}]", list(&phase.reads));
+            for step in &phase.steps {
+                match step {
+                    Step::Row(ids) => {
+                        let _ = writeln!(out, "  row");
+                        ids.iter().for_each(|id| node(&mut out, "    ", id));
+                    }
+                    Step::Sweep { cells, reductions, writes } => {
+                        let _ = writeln!(out, "  sweep{}", if *writes { ", writes the gradient" } else { "" });
+                        cells.iter().for_each(|id| node(&mut out, "    ", id));
+                        reductions.iter().for_each(|id| node(&mut out, "    reduce ", id));
+                    }
+                }
+            }
+            let _ = writeln!(out, "  keeps [{}]", list(&phase.keeps));
+            phase.batch.iter().chain(&phase.after).for_each(|id| node(&mut out, "  batch ", id));
+        }
+        out
+    }
+}
+
+fn expanded(gradient: &Gradient) -> Gradient {
+    let loss = &gradient.loss;
+    let mut roots: Vec<Id> = gradient.roots().iter().map(|r| r.1).collect();
+    roots.extend(loss.names.iter().map(|n| n.id));
+    let (graph, map) = expand_angles(&loss.graph, &roots);
+    let at = |id: Id| map[id.index()].unwrap_or(id);
+    let names = loss.names.iter().map(|n| Named { id: at(n.id), ..n.clone() }).collect();
+    let loss = Loss { name: loss.name.clone(), graph, row: at(loss.row), total: at(loss.total), names };
+    Gradient { loss, target: at(gradient.target), other: at(gradient.other) }
+}
+
+fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize) -> Phase {
+    let graph = &gradient.loss.graph;
+    let here = |id: Id| phase_of[id.index()] == number;
+    let is_row = |id: Id| graph.shape(id) == Shape::Row;
+    // How many sweeps must have been made before the value is there.
+    let mut level = vec![0_usize; graph.len()];
+    for &id in order {
+        let deepest = graph.args(id).iter().map(|a| level[a.index()]).max().unwrap_or(0);
+        level[id.index()] = match graph.shape(id) {
+            Shape::Cell => deepest,
+            Shape::Row if here(id) && !graph.op(id).is_batch() => {
+                deepest + usize::from(graph.op(id).is_class_reduction())
+            }
+            _ => 0,
+        };
+    }
+    let rows: Vec<Id> =
+        order.iter().copied().filter(|&id| is_row(id) && here(id) && !graph.op(id).is_batch()).collect();
+    let writes_at = here(gradient.other).then(|| level[gradient.other.index()]);
+    let deepest = rows.iter().map(|id| level[id.index()]).chain(writes_at).max().unwrap_or(0);
+    let mut steps = Vec::new();
+    for depth in 0..=deepest {
+        let values: Vec<Id> = rows
+            .iter()
+            .copied()
+            .filter(|&id| level[id.index()] == depth && !graph.op(id).is_class_reduction())
+            .collect();
+        if !values.is_empty() {
+            steps.push(Step::Row(values));
+        }
+        let reductions: Vec<Id> = rows
+            .iter()
+            .copied()
+            .filter(|&id| graph.op(id).is_class_reduction() && level[id.index()] == depth + 1)
+            .collect();
+        let writes = writes_at == Some(depth);
+        if writes || !reductions.is_empty() {
+            let mut roots: Vec<Id> = reductions.iter().map(|&r| graph.args(r)[0]).collect();
+            roots.extend(writes.then_some(gradient.other));
+            let wanted = graph.reachable(&roots);
+            let cells = order
+                .iter()
+                .copied()
+                .filter(|&id| wanted[id.index()] && graph.shape(id) == Shape::Cell)
+                .collect();
+            steps.push(Step::Sweep { cells, reductions, writes });
+        }
+    }
+    let later = |id: Id| {
+        order.iter().any(|&user| {
+            (graph.op(user).is_batch() || phase_of[user.index()] > phase_of[id.index()])
+                && graph.args(user).contains(&id)
+        })
+    };
+    let used_here = graph.reachable(&steps_roots(graph, &steps, gradient));
+    let reads = order
+        .iter()
+        .copied()
+        .filter(|&id| is_row(id) && used_here[id.index()] && (!here(id) || graph.op(id).is_batch()))
+        .filter(|&id| phase_of[id.index()] < number && is_read_directly(graph, &steps, id))
+        .collect();
+    let keeps = rows.iter().copied().filter(|&id| later(id)).collect();
+    let batch: Vec<Id> = order.iter().copied().filter(|&id| graph.op(id).is_batch() && here(id)).collect();
+    let after = order
+        .iter()
+        .copied()
+        .filter(|&id| graph.shape(id) == Shape::Scalar && phase_of[id.index()] == number + 1)
+        .filter(|&id| !graph.op(id).is_batch())
+        .collect();
+    Phase { steps, reads, keeps, batch, after }
+}
+
+fn steps_roots(graph: &Graph, steps: &[Step], gradient: &Gradient) -> Vec<Id> {
+    let mut roots = Vec::new();
+    for step in steps {
+        match step {
+            Step::Row(ids) => roots.extend(ids),
+            Step::Sweep { reductions, writes, .. } => {
+                roots.extend(reductions.iter().map(|&r| graph.args(r)[0]));
+                roots.extend(writes.then_some(gradient.other));
+            }
+        }
+    }
+    roots
+}
+
+/// Does a node that this phase computes have the value among its arguments?
+fn is_read_directly(graph: &Graph, steps: &[Step], id: Id) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Row(ids) => ids.iter().any(|&user| graph.args(user).contains(&id)),
+        Step::Sweep { cells, reductions, .. } => {
+            cells.iter().chain(reductions).any(|&user| graph.args(user).contains(&id))
+        }
+    })
+}

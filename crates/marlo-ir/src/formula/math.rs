@@ -36,6 +36,8 @@ pub enum Math {
     Relation(&'static str, Box<Math>, Box<Math>),
     /// 1 where the condition holds, else 0.
     Bracket(Box<Math>),
+    /// The symbol of a mask.
+    Mask(Symbol),
     /// The first where the condition holds, else the second.
     Cases(Box<Math>, Box<Math>, Box<Math>),
     /// A big operator over an index: Σ, max, LSE.
@@ -98,7 +100,8 @@ impl Math {
             Math::Power(..) => 2,
             Math::Sum(_) => 3,
             Math::Call(..) => 4,
-            Math::Fraction(..) => 6,
+            Math::Bracket(_) | Math::Mask(_) => 6,
+            Math::Fraction(..) => 7,
             _ => 5,
         });
         let product = match flat.len() {
@@ -118,6 +121,7 @@ impl Math {
                 other => flat.push((negative, other)),
             }
         }
+        flat.sort_by_key(|term| term.0);
         match flat.as_slice() {
             [(false, _)] => flat.remove(0).1,
             _ => Math::Sum(flat),

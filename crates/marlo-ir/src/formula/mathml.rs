@@ -53,7 +53,7 @@ fn within(m: &Math, least: u8) -> String {
 fn math(m: &Math) -> String {
     match m {
         Math::Number(text) => format!("<mn>{text}</mn>"),
-        Math::Symbol(s) => symbol(s),
+        Math::Symbol(s) | Math::Mask(s) => symbol(s),
         Math::Sum(terms) => {
             let mut out = String::new();
             for (at, (negative, term)) in terms.iter().enumerate() {

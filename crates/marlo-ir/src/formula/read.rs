@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::math::Math;
 use super::Equation;
 use crate::graph::{Axis, Graph, Id};
+use crate::kind::Kind;
 use crate::loss::{Loss, Role};
 use crate::op::{At, Op};
 use crate::shape::Shape;
@@ -66,7 +67,10 @@ impl<'a> Reader<'a> {
 
     fn named(&self, name: &str, id: Id) -> Math {
         let index = if self.graph.shape(id) == Shape::Cell { "k" } else { "" };
-        Math::indexed(name, index)
+        match (self.graph.node(id).kind, Math::indexed(name, index)) {
+            (Kind::Mask, Math::Symbol(symbol)) => Math::Mask(symbol),
+            (_, symbol) => symbol,
+        }
     }
 
     fn mark(&mut self, what: Use) {

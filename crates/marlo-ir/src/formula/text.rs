@@ -26,7 +26,7 @@ enum Bind {
 
 fn bind(m: &Math) -> Bind {
     match m {
-        Math::Relation(..) | Math::Cases(..) => Bind::Relation,
+        Math::Relation(..) => Bind::Relation,
         Math::Sum(_) => Bind::Sum,
         Math::Product(_) | Math::Fraction(..) => Bind::Product,
         Math::Over(..) => Bind::Prefix,
@@ -57,7 +57,7 @@ fn symbol(s: &Symbol) -> String {
 pub(super) fn math(m: &Math) -> String {
     match m {
         Math::Number(text) => text.clone(),
-        Math::Symbol(s) => symbol(s),
+        Math::Symbol(s) | Math::Mask(s) => symbol(s),
         Math::Sum(terms) => {
             let mut out = String::new();
             for (at, (negative, term)) in terms.iter().enumerate() {

@@ -214,11 +214,7 @@ impl Checker<'_, '_> {
             if let Some(value) = self.scopes.own(self.records[record].scope, &field.text) {
                 return value;
             }
-            // What only a part needs, has no names in formulas.
-            let names = self.builder.names.len();
-            let went_on = self.run_statement(record);
-            self.builder.names.truncate(names);
-            if !went_on {
+            if !self.run_statement(record) {
                 return self.no_field(record, field);
             }
         }
