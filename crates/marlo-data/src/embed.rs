@@ -142,7 +142,7 @@ impl Embedding {
         let classes: String =
             self.class_names.iter().map(|name| name.replace(['\n', '\r'], " ") + "\n").collect();
         let path = folder.join("classes.txt");
-        atomic::write(&path, classes.as_bytes()).map_err(|error| io(&path, error))
+        atomic::write_atomically(&path, classes.as_bytes()).map_err(|error| io(&path, error))
     }
 }
 

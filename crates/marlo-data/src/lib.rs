@@ -49,5 +49,6 @@ pub mod glyphs;
 mod images;
 pub mod pca;
 
+pub use atomic::write_atomically;
 pub use embed::Embedding;
 pub use images::{ImageSet, ImageSetError};

@@ -93,7 +93,9 @@ impl TypeError {
                     Some("`theta[..]` is the angle and `cos[..]` its cosine: use one of them on both sides")
                 }
                 (Logit, Cosine) | (Cosine, Logit) => Some("multiply by the scale: a logit is `s * cos[..]`"),
-                (Logit | Cosine, Scale) | (Scale, Logit | Cosine) => Some("a scale multiplies: `s * cos[..]`"),
+                (Logit | Cosine, Scale) | (Scale, Logit | Cosine) => {
+                    Some("a scale multiplies: `s * cos[..]`")
+                }
                 (Logit, Angle) | (Angle, Logit) => Some("take the cosine first: `s * cos(theta[..])`"),
                 _ => None,
             },
@@ -121,7 +123,9 @@ impl TypeError {
             TypeError::NotARow { found: Shape::Cell, .. } | TypeError::Target { .. } => {
                 Some("reduce over the classes first: `sum[k](..)`, `mean[k](..)`, `max[k](..)`, `lse[k](..)`")
             }
-            TypeError::NotALoss { .. } => Some("end with `ce(softmax(..))`, or reduce over the classes: `sum[k](..)`"),
+            TypeError::NotALoss { .. } => {
+                Some("end with `ce(softmax(..))`, or reduce over the classes: `sum[k](..)`")
+            }
             _ => None,
         }
     }
@@ -350,7 +354,12 @@ impl Builder {
         let function = "softmax";
         for (place, logit) in [target, other].into_iter().enumerate() {
             if !self.kind(logit).fits(Kind::Logit) {
-                return Err(TypeError::Argument { function, place, wanted: "a Logit", found: self.kind(logit) });
+                return Err(TypeError::Argument {
+                    function,
+                    place,
+                    wanted: "a Logit",
+                    found: self.kind(logit),
+                });
             }
         }
         if self.graph.shape(target) == Shape::Cell {
@@ -362,7 +371,12 @@ impl Builder {
         let other = match weight {
             None => other,
             Some(h) if self.kind(h) == Kind::Mask => {
-                return Err(TypeError::Argument { function, place: 2, wanted: "a number", found: Kind::Mask });
+                return Err(TypeError::Argument {
+                    function,
+                    place: 2,
+                    wanted: "a number",
+                    found: Kind::Mask,
+                });
             }
             Some(h) => {
                 let ln = self.graph.add(Op::Ln, &[h]);

@@ -69,7 +69,9 @@ impl RowProgram {
         let phases = (0..=last).map(|p| phase(&gradient, &order, &phase_of, p)).collect();
         let read_by_rows = |id: Id| {
             order.iter().any(|&user| {
-                (graph.shape(user) != Shape::Scalar || graph.op(user).is_batch() || phase_of[user.index()] > 0)
+                (graph.shape(user) != Shape::Scalar
+                    || graph.op(user).is_batch()
+                    || phase_of[user.index()] > 0)
                     && graph.args(user).contains(&id)
             }) || roots.contains(&id)
         };
@@ -167,7 +169,8 @@ impl RowProgram {
                         ids.iter().for_each(|id| node(&mut out, "    ", id));
                     }
                     Step::Sweep { cells, reductions, writes } => {
-                        let _ = writeln!(out, "  sweep{}", if *writes { ", writes the gradient" } else { "" });
+                        let _ =
+                            writeln!(out, "  sweep{}", if *writes { ", writes the gradient" } else { "" });
                         cells.iter().for_each(|id| node(&mut out, "    ", id));
                         reductions.iter().for_each(|id| node(&mut out, "    reduce ", id));
                     }

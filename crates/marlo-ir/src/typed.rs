@@ -406,10 +406,7 @@ where
 }
 
 /// The weight where the mask is on, 1 elsewhere: h in the papers.
-pub fn indicator<'g, K, S, T>(
-    mask: Expr<'g, Mask, S>,
-    weight: Expr<'g, K, T>,
-) -> Expr<'g, Real, Joined<S, T>>
+pub fn indicator<'g, K, S, T>(mask: Expr<'g, Mask, S>, weight: Expr<'g, K, T>) -> Expr<'g, Real, Joined<S, T>>
 where
     K: Fits<Real>,
     T: ShapeType,

@@ -70,7 +70,7 @@ pub fn read_npy<T: Element>(path: impl AsRef<Path>) -> Result<Array<T>, ArrayErr
 pub fn write_npy<T: Element>(path: impl AsRef<Path>, array: &Array<T>) -> Result<(), ArrayError> {
     let path = path.as_ref();
     let bytes = to_bytes(array, &path.display().to_string())?;
-    atomic::write(path, &bytes).map_err(|source| ArrayError::Io { path: path.into(), source })
+    atomic::write_atomically(path, &bytes).map_err(|source| ArrayError::Io { path: path.into(), source })
 }
 
 /// The bytes of an `.npy` file as an array; `place` names them in errors.

@@ -136,5 +136,5 @@ pub fn write_npz(path: impl AsRef<Path>, entries: &[(&str, AnyArray)]) -> Result
         writer.write_all(&bytes).map_err(io)?;
     }
     let bytes = writer.finish().map_err(|error| io(error.into()))?.into_inner();
-    atomic::write(path, &bytes).map_err(io)
+    atomic::write_atomically(path, &bytes).map_err(io)
 }

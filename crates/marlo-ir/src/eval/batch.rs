@@ -190,7 +190,11 @@ impl<S: Scalar> Batch<S> {
         for (at, value) in matrix.iter().map(|v| v.to_f64()).enumerate() {
             let (row, class) = (at / classes, at % classes);
             if !value.is_finite() {
-                return Err(InputError::NotFinite { name, place: format!("row {row}, class {class}"), value });
+                return Err(InputError::NotFinite {
+                    name,
+                    place: format!("row {row}, class {class}"),
+                    value,
+                });
             }
             if name == "cos" && value.abs() > 1.0 + OVERSHOOT {
                 return Err(InputError::NotACosine { row, class, value });

@@ -188,7 +188,8 @@ fn sum<S: Scalar>(values: impl Iterator<Item = S>) -> S {
     let (mut total, mut lost) = (S::zero(), S::zero());
     for value in values {
         let next = total + value;
-        let bigger = if total.to_f64().abs() >= value.to_f64().abs() { (total, value) } else { (value, total) };
+        let bigger =
+            if total.to_f64().abs() >= value.to_f64().abs() { (total, value) } else { (value, total) };
         lost += (bigger.0 - next) + bigger.1;
         total = next;
     }
@@ -219,7 +220,13 @@ pub fn apply<S: Scalar>(op: Op, args: &[S], resolution: f64) -> S {
         (Op::Tanh, [x]) => x.tanh(),
         (Op::Sigmoid, [x]) => x.sigmoid(),
         (Op::Softplus, [x]) => x.softplus(),
-        (Op::Relu, [x]) => if *x > S::zero() { *x } else { S::zero() },
+        (Op::Relu, [x]) => {
+            if *x > S::zero() {
+                *x
+            } else {
+                S::zero()
+            }
+        }
         (Op::Abs, [x]) => {
             if *x > S::zero() {
                 *x
@@ -244,14 +251,32 @@ pub fn apply<S: Scalar>(op: Op, args: &[S], resolution: f64) -> S {
         (Op::Mul, [x, y]) => *x * *y,
         (Op::Div, [x, y]) => *x / *y,
         (Op::Pow, [x, y]) => x.pow(*y),
-        (Op::Min, [x, y]) => if x <= y { *x } else { *y },
-        (Op::Max, [x, y]) => if y <= x { *x } else { *y },
+        (Op::Min, [x, y]) => {
+            if x <= y {
+                *x
+            } else {
+                *y
+            }
+        }
+        (Op::Max, [x, y]) => {
+            if y <= x {
+                *x
+            } else {
+                *y
+            }
+        }
         (Op::Lt, [x, y]) => truth(x < y),
         (Op::Le, [x, y]) => truth(x <= y),
         (Op::Eq, [x, y]) => truth(x == y),
         (Op::And, [_, _]) => truth(on(0) && on(1)),
         (Op::Or, [_, _]) => truth(on(0) || on(1)),
-        (Op::Select, [_, x, y]) => if on(0) { *x } else { *y },
+        (Op::Select, [_, x, y]) => {
+            if on(0) {
+                *x
+            } else {
+                *y
+            }
+        }
         (Op::CosAngle, [a, b, c]) => {
             let (cosine, sine) = multiple(*a, *c);
             cosine * b.cos() - sine * b.sin()

@@ -60,7 +60,8 @@ pub(super) fn math(m: &Math) -> String {
         Math::Fraction(a, b) => format!(r"\frac{{{}}}{{{}}}", math(a), math(b)),
         Math::Power(base, exponent) => format!("{}^{{{}}}", within(base, 4), math(exponent)),
         Math::Call(name, latex, args) => {
-            let head = if latex.is_empty() { format!(r"\operatorname{{{name}}}") } else { (*latex).to_owned() };
+            let head =
+                if latex.is_empty() { format!(r"\operatorname{{{name}}}") } else { (*latex).to_owned() };
             match args.as_slice() {
                 [Math::Symbol(s)] => format!("{head} {}", symbol(s)),
                 _ => format!(r"{head}\left({}\right)", args.iter().map(math).collect::<Vec<_>>().join(", ")),

@@ -70,7 +70,9 @@ fn math(m: &Math) -> String {
             row(&factors.iter().map(|f| within(f, 3)).collect::<Vec<_>>().join("<mo>⁢</mo>"))
         }
         Math::Fraction(a, b) => format!("<mfrac>{}{}</mfrac>", row(&math(a)), row(&math(b))),
-        Math::Power(base, exponent) => format!("<msup>{}{}</msup>", row(&within(base, 4)), row(&math(exponent))),
+        Math::Power(base, exponent) => {
+            format!("<msup>{}{}</msup>", row(&within(base, 4)), row(&math(exponent)))
+        }
         Math::Call(name, _, args) => {
             let inside = args.iter().map(math).collect::<Vec<_>>().join("<mo>,</mo>");
             let inside = if bind(m) == 3 { inside } else { fenced("(", &inside, ")") };

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::math::Math;
 use super::Equation;
+use super::math::Math;
 use crate::graph::{Axis, Graph, Id};
 use crate::kind::Kind;
 use crate::loss::{Loss, Role};
@@ -216,11 +216,7 @@ impl<'a> Reader<'a> {
     /// Which softmax has this u, or its opposite?
     fn softmax_of(&self, x: Id) -> Option<(usize, bool)> {
         self.softmaxes.iter().enumerate().find_map(|(at, &(u, _))| {
-            if x == u {
-                Some((at, true))
-            } else {
-                self.opposite(x, u).then_some((at, false))
-            }
+            if x == u { Some((at, true)) } else { self.opposite(x, u).then_some((at, false)) }
         })
     }
 
@@ -233,7 +229,8 @@ impl<'a> Reader<'a> {
             // −(a + b) is collected as −(a + b) or as −a − b with a Neg in front.
             (Op::Sub, Op::Add) => {
                 g.op(xs[0]) == Op::Neg
-                    && ((g.args(xs[0])[0] == ys[0] && xs[1] == ys[1]) || (g.args(xs[0])[0] == ys[1] && xs[1] == ys[0]))
+                    && ((g.args(xs[0])[0] == ys[0] && xs[1] == ys[1])
+                        || (g.args(xs[0])[0] == ys[1] && xs[1] == ys[0]))
             }
             _ => false,
         }
@@ -251,9 +248,7 @@ impl<'a> Reader<'a> {
 
     fn sigmoid(&mut self, x: Id) -> Math {
         match self.softmax_of(x) {
-            Some((at, true)) => {
-                Math::Sum(vec![(false, Math::Number("1".into())), (true, self.p_target(at))])
-            }
+            Some((at, true)) => Math::Sum(vec![(false, Math::Number("1".into())), (true, self.p_target(at))]),
             Some((at, false)) => self.p_target(at),
             None => Math::Call("σ", r"\sigma", vec![self.read(x)]),
         }
@@ -408,10 +403,8 @@ impl<'a> Reader<'a> {
         let a = self.read(other);
         let a = if subtracted { a } else { a.minus() };
         let above = if target { a.clone() } else { b.clone() };
-        let below = Math::sum(vec![
-            (false, Math::exp(a)),
-            (false, Math::Over("Σ", "k", Box::new(Math::exp(b)))),
-        ]);
+        let below =
+            Math::sum(vec![(false, Math::exp(a)), (false, Math::Over("Σ", "k", Box::new(Math::exp(b))))]);
         Equation { left, right: Math::Fraction(Box::new(Math::exp(above)), Box::new(below)) }
     }
 }

@@ -75,7 +75,9 @@ pub(super) fn math(m: &Math) -> String {
             let parts: Vec<String> = factors.iter().map(factor).collect();
             parts.join("·")
         }
-        Math::Fraction(above, below) => format!("{}/{}", within(above, Bind::Product), within(below, Bind::Prefix)),
+        Math::Fraction(above, below) => {
+            format!("{}/{}", within(above, Bind::Product), within(below, Bind::Prefix))
+        }
         Math::Power(base, exponent) => {
             format!("{}^{}", within(base, Bind::Atom), within(exponent, Bind::Atom))
         }
@@ -89,7 +91,12 @@ pub(super) fn math(m: &Math) -> String {
         Math::Relation(sign, a, b) => format!("{} {sign} {}", within(a, Bind::Sum), within(b, Bind::Sum)),
         Math::Bracket(x) => format!("[{}]", math(x)),
         Math::Cases(c, a, b) => {
-            format!("({} if {} else {})", within(a, Bind::Sum), within(c, Bind::Relation), within(b, Bind::Sum))
+            format!(
+                "({} if {} else {})",
+                within(a, Bind::Sum),
+                within(c, Bind::Relation),
+                within(b, Bind::Sum)
+            )
         }
         Math::Over(big, index, x) => {
             let index = if *index == "k" { "k≠y" } else { index };

@@ -26,7 +26,9 @@ impl Simplifier {
         match self.g.op(x) {
             Op::Exp => Some(args[0]),
             // ln of an indicator: ln h folds into the logits.
-            Op::Select if args[1..].iter().any(|&a| self.g.op(a) == Op::Exp || self.g.constant(a) == Some(1.0)) => {
+            Op::Select
+                if args[1..].iter().any(|&a| self.g.op(a) == Op::Exp || self.g.constant(a) == Some(1.0)) =>
+            {
                 let on = self.apply(Op::Ln, &[args[1]]);
                 let off = self.apply(Op::Ln, &[args[2]]);
                 Some(self.select(args[0], on, off))
@@ -159,11 +161,19 @@ impl Simplifier {
                     _ => return None,
                 };
                 let (a, b, theta) = linear;
-                Some((self.product(&[(a, 1.0), (factor, 1.0)]), self.product(&[(b, 1.0), (factor, 1.0)]), theta))
+                Some((
+                    self.product(&[(a, 1.0), (factor, 1.0)]),
+                    self.product(&[(b, 1.0), (factor, 1.0)]),
+                    theta,
+                ))
             }
             Op::Div => {
                 let (a, b, theta) = self.linear_in_angle(args[0])?;
-                Some((self.product(&[(a, 1.0), (args[1], -1.0)]), self.product(&[(b, 1.0), (args[1], -1.0)]), theta))
+                Some((
+                    self.product(&[(a, 1.0), (args[1], -1.0)]),
+                    self.product(&[(b, 1.0), (args[1], -1.0)]),
+                    theta,
+                ))
             }
             _ => None,
         }

@@ -77,7 +77,8 @@ impl Simplifier {
 
     /// The value of an operation on literals, where it is finite.
     fn fold(&self, op: Op, args: &[Id]) -> Option<f64> {
-        if args.is_empty() || op.is_batch() || op.is_class_reduction() || matches!(op, Op::KeptI | Op::Select) {
+        if args.is_empty() || op.is_batch() || op.is_class_reduction() || matches!(op, Op::KeptI | Op::Select)
+        {
             return None;
         }
         let values: Option<Vec<f64>> = args.iter().map(|&a| self.g.constant(a)).collect();

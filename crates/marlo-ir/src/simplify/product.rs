@@ -196,9 +196,10 @@ impl Simplifier {
         if self.gate(id).is_some() || self.g.shape(id) != Shape::Cell {
             return self.g.add(Op::SumK, &[id]);
         }
-        let (inside, mut outside): (Vec<_>, Vec<_>) = product.factors.iter().partition(|&&(base, exponent)| {
-            self.g.shape(base).join(self.g.shape(exponent)) == Shape::Cell
-        });
+        let (inside, mut outside): (Vec<_>, Vec<_>) = product
+            .factors
+            .iter()
+            .partition(|&&(base, exponent)| self.g.shape(base).join(self.g.shape(exponent)) == Shape::Cell);
         let inside = self.build_product(Product { coefficient: 1.0, factors: inside });
         let one = self.number(1.0);
         outside.push((self.g.add(Op::SumK, &[inside]), one));

@@ -60,7 +60,9 @@ impl Simplifier {
             let (c, id) = sum.terms[at];
             let partner = (at + 1..sum.terms.len()).find(|&other| {
                 let (a, b) = (id, sum.terms[other].1);
-                self.g.op(a) == Op::Select && self.g.op(b) == Op::Select && self.g.args(a)[0] == self.g.args(b)[0]
+                self.g.op(a) == Op::Select
+                    && self.g.op(b) == Op::Select
+                    && self.g.args(a)[0] == self.g.args(b)[0]
             });
             let Some(other) = partner else {
                 at += 1;

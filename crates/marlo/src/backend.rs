@@ -1,0 +1,136 @@
+//! One door before the backends: a loss and a checked batch in, loss and gradient out.
+
+use marlo_dfdx::DfdxError;
+use marlo_ir::eval::{Batch, Scalar, evaluate};
+use marlo_ir::loss::Loss;
+use marlo_ir::schedule::RowProgram;
+use marlo_wgsl::{Gpu, GpuError, Kernel};
+
+/// Where a loss runs.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// The reference evaluator: the meaning of a program.
+    Reference,
+    /// dfdx tensor operations under dfdx's own autodiff.
+    Dfdx,
+    /// The generated WGSL shader on wgpu, in f32.
+    Wgpu,
+}
+
+/// Loss and gradient of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<S> {
+    /// Each sample's own loss, (B,).
+    pub loss: Vec<S>,
+    /// The loss of the batch.
+    pub mean_loss: f64,
+    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row.
+    pub gradient: Vec<S>,
+}
+
+/// Why a backend gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// From dfdx.
+    #[error("dfdx: {0}")]
+    Dfdx(#[from] DfdxError),
+    /// From wgpu.
+    #[error("wgpu: {0}")]
+    Wgpu(#[from] GpuError),
+    /// The loss or gradient is not finite.
+    #[error(
+        "{backend}: the {what} at row {row} is not finite; the inputs are, so this is a defect of the loss or backend"
+    )]
+    NotFinite {
+        /// The backend's name.
+        backend: &'static str,
+        /// Loss or gradient.
+        what: &'static str,
+        /// The row.
+        row: usize,
+    },
+}
+
+impl BackendError {
+    /// Is the reason that this machine has no GPU adapter, not even a software one?
+    pub fn is_missing_adapter(&self) -> bool {
+        matches!(self, BackendError::Wgpu(GpuError::NoAdapter { .. }))
+    }
+}
+
+/// A precision that every backend has: f32 or f64.
+pub trait Precision: Scalar + marlo_dfdx::Element {}
+impl Precision for f32 {}
+impl Precision for f64 {}
+
+impl Backend {
+    /// Every backend, the reference first.
+    pub const ALL: [Backend; 3] = [Backend::Reference, Backend::Dfdx, Backend::Wgpu];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Reference => "reference",
+            Backend::Dfdx => "dfdx",
+            Backend::Wgpu => "wgpu",
+        }
+    }
+
+    /// Runs a loss. wgpu computes in f32, whatever the precision of the batch.
+    ///
+    /// # Errors
+    /// When the backend is not to be had on this machine, or gives a number that is not finite.
+    pub fn run<S: Precision>(self, loss: &Loss, batch: &Batch<S>) -> Result<Outcome<S>, BackendError> {
+        let outcome = match self {
+            Backend::Reference => reference(loss, batch),
+            Backend::Dfdx => {
+                let found = marlo_dfdx::autodiff(loss, batch)?;
+                Outcome { loss: found.loss, mean_loss: found.mean_loss.to_f64(), gradient: found.gradient }
+            }
+            Backend::Wgpu => {
+                let gpu = Gpu::new(None)?;
+                let found = Kernel::new(&gpu, &RowProgram::of(loss))?.run(&batch.convert::<f32>())?;
+                let widen =
+                    |values: Vec<f32>| values.into_iter().map(|v| S::from_f64(f64::from(v))).collect();
+                Outcome {
+                    loss: widen(found.loss),
+                    mean_loss: found.mean_loss,
+                    gradient: widen(found.gradient),
+                }
+            }
+        };
+        let bad = |values: &[S]| values.iter().position(|v| !v.to_f64().is_finite());
+        match (bad(&outcome.loss), bad(&outcome.gradient)) {
+            (Some(row), _) => Err(BackendError::NotFinite { backend: self.name(), what: "loss", row }),
+            (_, Some(at)) => {
+                let row = at / batch.classes;
+                Err(BackendError::NotFinite { backend: self.name(), what: "gradient", row })
+            }
+            _ => Ok(outcome),
+        }
+    }
+}
+
+fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>) -> Outcome<S> {
+    let gradient = loss.gradient();
+    let roots = gradient.roots().map(|root| root.1);
+    let mut values = evaluate(&gradient.loss.graph, &roots, batch).into_iter();
+    let (row, total) = (values.next().unwrap_or_default(), values.next().unwrap_or_default());
+    let (target, other) = (values.next().unwrap_or_default(), values.next().unwrap_or_default());
+    let spread = |values: &[S], row: usize| values[if values.len() == 1 { 0 } else { row }];
+    let mut matrix = if other.len() == batch.rows * batch.classes {
+        other
+    } else {
+        // A gradient that is the same for all cells of a row, or for all rows, is not a cell value.
+        let line = |row| (0..batch.classes).map(move |_| row);
+        (0..batch.rows).flat_map(line).map(|row| spread(&other, row)).collect()
+    };
+    for (row, &label) in batch.labels.iter().enumerate() {
+        matrix[row * batch.classes + label] = spread(&target, row);
+    }
+    Outcome {
+        loss: (0..batch.rows).map(|i| spread(&row, i)).collect(),
+        mean_loss: total[0].to_f64(),
+        gradient: matrix,
+    }
+}

@@ -1,0 +1,82 @@
+//! `marlo check`: the type of a loss.
+
+use std::fmt::Write as _;
+
+use marlo::graph::{Axis, Graph, Id};
+use marlo::lang::Compiled;
+use marlo::loss::Role;
+
+use super::error::CliError;
+use super::{print, spec};
+
+/// Arguments of `marlo check`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Paths to .loss files, or names of shipped losses
+    #[arg(required = true)]
+    specs: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<(), CliError> {
+    let mut wrong = false;
+    for name in &args.specs {
+        match spec::compile(name) {
+            Ok((_, compiled)) => print(&describe(&compiled))?,
+            Err(error) => {
+                error.report();
+                wrong = true;
+            }
+        }
+    }
+    if wrong { Err(CliError::Said) } else { Ok(()) }
+}
+
+/// The type of a loss: hyperparameters, inputs, named values, what it gives.
+pub(crate) fn describe(compiled: &Compiled) -> String {
+    let loss = &compiled.loss;
+    let graph = &loss.graph;
+    let mut out = format!("{}\n", loss.name);
+    for param in &graph.params {
+        let default = param.default.map_or(String::new(), |d| format!(" = {}", short(d)));
+        let range = match (param.low.is_finite(), param.high.is_finite()) {
+            (false, false) => String::new(),
+            _ => format!(" in {}..{}", short(param.low), short(param.high)),
+        };
+        let _ = writeln!(out, "  hyperparameter {}: {}{default}{range}", param.name, param.kind);
+    }
+    for input in &graph.inputs {
+        let axis = match input.axis {
+            Axis::Matrix => "one a sample and class, (B, C)",
+            Axis::Rows => "one a sample, (B,)",
+            Axis::Classes => "one a class, (C,)",
+        };
+        let _ = writeln!(out, "  input {}: {}, {axis}", input.name, input.kind);
+    }
+    for named in loss.names.iter().filter(|n| n.role == Role::Let) {
+        let _ = writeln!(out, "  let {}: {}", named.name, type_of(graph, named.id));
+    }
+    let coupled = if loss.couples_rows() { "; samples of a batch depend on each other" } else { "" };
+    let _ = writeln!(
+        out,
+        "  gives {}, one a sample, and their loss for the batch{coupled}",
+        type_of(graph, loss.row)
+    );
+    let _ = writeln!(
+        out,
+        "  laws {}, claims {} (kept, not proved here)",
+        compiled.laws.len(),
+        compiled.claims.len()
+    );
+    out
+}
+
+fn type_of(graph: &Graph, id: Id) -> String {
+    let node = graph.node(id);
+    format!("{}{}", node.kind, node.shape.index())
+}
+
+fn short(value: f64) -> String {
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text.parse() == Ok(value) { text.to_owned() } else { format!("{value:.6}") }
+}

@@ -1,0 +1,92 @@
+//! The command line: arguments in, exit code out. 0 is success, 1 bad input or disagreement, 2 wrong usage.
+
+mod check;
+mod compile;
+mod derive;
+mod embed;
+mod error;
+mod eval;
+mod fmt;
+mod help;
+mod list;
+mod run;
+mod spec;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::CliError;
+
+/// A compiler for classification losses of the softmax family.
+#[derive(Debug, Parser)]
+#[command(name = "marlo", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(after_help = "A SPEC is a path to a .loss file or the name of a shipped one (`marlo list`).\n\
+    `marlo help TOPIC` explains the language, kinds, shapes, numbers and backends.")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a loss and print its type
+    Check(check::Args),
+    /// Format .loss files
+    Fmt(fmt::Args),
+    /// Print the loss and its gradient as formulas
+    Derive(derive::Args),
+    /// Compile a loss to a shader or print its IR
+    Compile(compile::Args),
+    /// Evaluate loss and gradient on cosines
+    Eval(eval::Args),
+    /// Go the whole way: type, gradient, shader, and agreement of all backends
+    Run(run::Args),
+    /// List the shipped losses
+    List,
+    /// Turn a folder of images into embeddings and cosines
+    Embed(embed::Args),
+    /// Explain a command or a topic
+    Help(help::Args),
+}
+
+pub(crate) fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            // Nothing is left to be told to whoever closed the stream.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match args.command {
+        Command::Check(args) => check::run(&args),
+        Command::Fmt(args) => fmt::run(&args),
+        Command::Derive(args) => derive::run(&args),
+        Command::Compile(args) => compile::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::List => list::run(),
+        Command::Embed(args) => embed::run(&args),
+        Command::Help(args) => help::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.report();
+            ExitCode::from(error.code())
+        }
+    }
+}
+
+/// Prints to standard output; a closed pipe (`marlo … | head`) is no error.
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
+    use std::io::Write as _;
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(CliError::Input(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

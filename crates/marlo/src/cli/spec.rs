@@ -1,0 +1,59 @@
+//! Finds and compiles the SPEC of a command.
+
+use std::path::Path;
+
+use marlo::lang::render::{Style, render_all};
+use marlo::lang::{Compiled, Library as _, suggest};
+use marlo::specs::{self, Shipped};
+
+use super::error::CliError;
+
+/// A spec as text.
+pub(crate) struct Source {
+    /// The path, or `NAME (shipped)`.
+    pub(crate) path: String,
+    /// The text.
+    pub(crate) text: String,
+    library: Shipped,
+}
+
+/// Reads a spec: a path to a file, or the name of a shipped one.
+pub(crate) fn read(spec: &str) -> Result<Source, CliError> {
+    let path = Path::new(spec);
+    let looks_like_a_path = path.extension().is_some_and(|e| e == "loss") || spec.contains(['/', '\\']);
+    if looks_like_a_path || path.is_file() {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CliError::Input(format!("cannot read `{spec}`: {error}")))?;
+        let folder = path.parent().map(Path::to_path_buf);
+        return Ok(Source { path: spec.to_owned(), text, library: Shipped { folder } });
+    }
+    match specs::find(spec) {
+        Some(found) => {
+            let path = format!("specs/{}/{}.loss", found.family, found.name);
+            Ok(Source { path, text: found.source.to_owned(), library: Shipped::default() })
+        }
+        None => {
+            let names = Shipped::default().names();
+            let near = suggest::nearest(spec, names.iter().map(String::as_str));
+            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            Err(CliError::Input(format!(
+                "no loss named `{spec}` ships with marlo{hint} (`marlo list` shows all; a path ends in .loss)"
+            )))
+        }
+    }
+}
+
+/// Reads and compiles a spec; warnings go to standard error.
+pub(crate) fn compile(spec: &str) -> Result<(Source, Compiled), CliError> {
+    let source = read(spec)?;
+    match marlo::compile(&source.text, &source.library) {
+        Ok(compiled) => {
+            if !compiled.warnings.is_empty() {
+                let text = render_all(&compiled.warnings, &source.path, &source.text, Style::Styled);
+                anstream::eprint!("{text}");
+            }
+            Ok((source, compiled))
+        }
+        Err(diagnostics) => Err(CliError::Program { path: source.path, source: source.text, diagnostics }),
+    }
+}

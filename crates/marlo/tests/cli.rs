@@ -1,0 +1,154 @@
+//! The program as scripts see it: output, messages, exit codes.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use marlo::data::array::{Array, Npz, write_npy};
+
+/// A folder of this test's own, with good and bad arrays in it.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).expect("the target folder can be written");
+    let write = |file: &str, shape: &[usize], data: &[f64]| {
+        write_npy(folder.join(file), &Array::new(shape, data.to_vec()).expect("the shape fits"))
+            .expect("written");
+    };
+    write("good.npy", &[2, 3], &[0.9, 0.1, -0.2, 0.3, 0.5, 0.4]);
+    write("nan.npy", &[2, 3], &[0.9, f64::NAN, -0.2, 0.3, 0.5, 0.4]);
+    write("infinite.npy", &[2, 3], &[0.9, 0.1, -0.2, 0.3, f64::INFINITY, 0.4]);
+    write("beyond.npy", &[2, 3], &[0.9, 0.1, -0.2, 0.3, 0.5, 1.1]);
+    write("flat.npy", &[6], &[0.9, 0.1, -0.2, 0.3, 0.5, 0.4]);
+    write("empty.npy", &[0, 3], &[]);
+    write("single.npy", &[2, 1], &[0.9, 0.1]);
+    write("real_labels.npy", &[2], &[0.0, 1.0]);
+    let labels = |file: &str, data: &[i64]| {
+        write_npy(folder.join(file), &Array::new([data.len()], data.to_vec()).expect("the shape fits"))
+            .expect("written");
+    };
+    labels("labels.npy", &[0, 1]);
+    labels("three.npy", &[0, 1, 2]);
+    labels("outside.npy", &[0, 3]);
+    labels("negative.npy", &[-1, 0]);
+    labels("none.npy", &[]);
+    labels("zeros.npy", &[0, 0]);
+    let bytes = std::fs::read(folder.join("good.npy")).expect("just written");
+    std::fs::write(folder.join("truncated.npy"), &bytes[..bytes.len() - 9]).expect("written");
+    std::fs::write(folder.join("text.npy"), "not an array").expect("written");
+    std::fs::write(
+        folder.join("bad.loss"),
+        "loss bad(s: Scale = 64) {\n    ce(softmax(s * (theta[y] + cos[y]), s * cos[k]))\n}\n",
+    )
+    .expect("written");
+    std::fs::write(
+        folder.join("norm.loss"),
+        "loss norm(norm[i]: Norm) {\n    ce(softmax(norm[i] * cos[y], norm[i] * cos[k]))\n}\n",
+    )
+    .expect("written");
+    folder
+}
+
+fn marlo(folder: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_marlo"))
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Bad input, a command a line, with what it says and its exit code.
+#[test]
+fn bad_input() {
+    let folder = folder("bad_input");
+    let lines = include_str!("bad_input.txt");
+    let mut out = String::new();
+    for line in lines.lines().filter(|l| !l.is_empty()) {
+        let output = marlo(&folder, line);
+        let said = text(&output.stderr);
+        assert!(!said.contains("panicked"), "marlo {line}\n{said}");
+        assert!(output.stdout.is_empty(), "marlo {line} printed a result");
+        let _ = writeln!(out, "$ marlo {line}\n{said}[exit {}]\n", output.status.code().unwrap_or(-1));
+    }
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn eval_writes_the_result() {
+    let folder = folder("eval");
+    for (backend, dtype) in [("reference", "f32"), ("reference", "f64"), ("dfdx", "f32"), ("dfdx", "f64")] {
+        let line = format!(
+            "eval mv_arc_adaptive --cosines good.npy --labels labels.npy --set s=64 --backend {backend} --dtype {dtype} --out r.npz"
+        );
+        let output = marlo(&folder, &line);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON summary");
+        assert_eq!(summary["settings"]["s"], 64.0);
+        assert_eq!(summary["samples"], 2);
+        let mut result = Npz::open(folder.join("r.npz")).expect("the result was written");
+        let mut shapes = Vec::new();
+        for name in ["loss", "mean_loss", "dcos"] {
+            shapes.push(if dtype == "f32" {
+                result.get::<f32>(name).expect("the array is there").shape
+            } else {
+                result.get::<f64>(name).expect("the array is there").shape
+            });
+        }
+        assert_eq!(shapes, [vec![2], vec![], vec![2, 3]]);
+    }
+}
+
+#[test]
+fn a_single_class_is_legal_and_warned_of() {
+    let folder = folder("single");
+    let output = marlo(&folder, "eval arcface --cosines single.npy --labels zeros.npy --out r.npz");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("single class"));
+    let mut result = Npz::open(folder.join("r.npz")).expect("the result was written");
+    assert_eq!(result.get::<f64>("dcos").expect("the gradient is there").data, [0.0, 0.0]);
+    assert_eq!(result.get::<f64>("mean_loss").expect("the loss is there").data, [0.0]);
+}
+
+#[test]
+fn a_missing_adapter_is_said_and_the_rest_runs() {
+    let folder = folder("adapter");
+    let output = Command::new(env!("CARGO_BIN_EXE_marlo"))
+        .args(["eval", "cosface", "--cosines", "good.npy", "--labels", "labels.npy", "--backend", "all"])
+        .env("VK_DRIVER_FILES", "/nonexistent.json")
+        .env("VK_ICD_FILENAMES", "/nonexistent.json")
+        .env("WGPU_BACKEND", "vulkan")
+        .current_dir(&folder)
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("mesa-vulkan-drivers"), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON summary");
+    assert_eq!(summary["agree"], true);
+    assert!(summary["backends"]["wgpu f32"]["skipped"].is_string());
+}
+
+#[test]
+fn good_output() {
+    let folder = folder("good");
+    std::fs::write(folder.join("own.loss"), "loss own(s:Scale=64) { ce(softmax(s*cos[y],s*cos[k])) }")
+        .expect("written");
+    let mut out = String::new();
+    for line in [
+        "list",
+        "check mv_arc_adaptive arcface_fallback ohem_share",
+        "derive sv_arc",
+        "help kinds",
+        "fmt own.loss",
+        "check own.loss",
+    ] {
+        let output = marlo(&folder, line);
+        assert!(output.status.success(), "marlo {line}\n{}", text(&output.stderr));
+        let _ = writeln!(out, "$ marlo {line}\n{}", text(&output.stdout));
+    }
+    let formatted = std::fs::read_to_string(folder.join("own.loss")).expect("the file is there");
+    let _ = writeln!(out, "own.loss after fmt:\n{formatted}");
+    insta::assert_snapshot!(out);
+}

@@ -1,0 +1,183 @@
+//! Every backend against the reference: all shipped specs on the hard places, and random programs.
+
+use std::sync::OnceLock;
+
+use marlo::eval::Batch;
+use marlo::loss::Loss;
+use marlo::schedule::RowProgram;
+use marlo::wgsl::{Gpu, Kernel};
+use marlo::{Backend, Outcome, specs};
+use quickcheck::{Gen, QuickCheck, TestResult};
+
+use crate::gradient::batch as random_batch;
+use crate::programs::{Allow, program};
+
+/// The adapter, found once. With CI set a missing one is a failure; elsewhere those tests say that they skip.
+fn gpu() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    GPU.get_or_init(|| match Gpu::new(None) {
+        Ok(gpu) => Some(gpu),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("no adapter, and CI needs one: {error}"),
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            None
+        }
+    })
+    .as_ref()
+}
+
+/// A named place where losses go wrong.
+struct Case {
+    name: &'static str,
+    classes: usize,
+    cosines: Vec<f64>,
+    labels: Vec<i64>,
+}
+
+/// cos = ±1 and just inside, ties on the mask's border, all easy, all hard, two classes, one class, saturated rows.
+fn cases() -> Vec<Case> {
+    let case = |name, classes, cosines: &[f64], labels: &[i64]| Case {
+        name,
+        classes,
+        cosines: cosines.to_vec(),
+        labels: labels.to_vec(),
+    };
+    let inside = 1.0 - f64::EPSILON / 2.0;
+    vec![
+        case("exact", 3, &[1.0, -1.0, 0.0, -1.0, 1.0, 0.5, 0.0, 1.0, 1.0], &[0, 0, 2]),
+        case("inside", 3, &[inside, -inside, 0.25, -inside, inside, 0.5], &[0, 0]),
+        case("overshoot", 2, &[1.0 + 2e-7, -1.0 - 2e-7, 0.0, 1.0 + 2e-7], &[0, 0]),
+        case("ties", 4, &[0.25, 0.25, 0.25, 0.25, -0.5, 0.75, 0.75, -0.5], &[1, 0]),
+        case("easy", 4, &[0.9, -0.8, -0.7, -0.9, -0.9, 0.95, -0.6, -0.75], &[0, 1]),
+        case("hard", 4, &[-0.9, 0.8, 0.7, 0.9, 0.9, -0.95, 0.6, 0.75], &[0, 1]),
+        case("two classes", 2, &[0.3, 0.6, -0.2, 0.1], &[0, 1]),
+        case("one class", 1, &[0.3, -0.7], &[0, 0]),
+        case("one sample", 5, &[0.1, 0.2, 0.3, -0.4, 0.5], &[4]),
+    ]
+}
+
+fn settings(loss: &Loss, s: Option<f64>) -> Vec<f64> {
+    let given: Vec<(String, f64)> = s
+        .filter(|_| loss.graph.params.iter().any(|p| p.name == "s"))
+        .map(|s| ("s".to_owned(), s))
+        .into_iter()
+        .collect();
+    marlo::eval::settings(loss, &given).expect("s is in its range")
+}
+
+fn spec(name: &str) -> Loss {
+    specs::compile(name).expect("shipped specs compile").loss
+}
+
+/// The largest difference of a gradient entry, relative to the largest of its row; of the loss, relative to max(1, loss).
+fn distance(exact: &Outcome<f64>, loss: &[f64], gradient: &[f64], classes: usize, floor: f64) -> f64 {
+    let losses = exact.loss.iter().zip(loss).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
+    let rows = exact.gradient.chunks(classes).zip(gradient.chunks(classes)).flat_map(|(a, b)| {
+        let scale = a.iter().fold(floor, |m, x| m.max(x.abs()));
+        a.iter().zip(b).map(move |(x, y)| (x - y).abs() / scale)
+    });
+    losses.chain(rows).fold(0.0, |m, d| if d.is_nan() { f64::INFINITY } else { f64::max(m, d) })
+}
+
+#[test]
+fn dfdx_agrees_on_shipped_losses() {
+    for shipped in specs::ALL {
+        let loss = spec(shipped.name);
+        for s in [None, Some(1.0), Some(128.0)] {
+            for case in cases() {
+                let batch =
+                    Batch::new(&loss, case.classes, case.cosines, &case.labels, vec![], settings(&loss, s))
+                        .expect("the case is valid");
+                let exact = Backend::Reference.run(&loss, &batch).expect("the loss is finite");
+                let found = Backend::Dfdx.run(&loss, &batch).expect("dfdx runs every loss");
+                let distance = distance(&exact, &found.loss, &found.gradient, case.classes, 1e-300);
+                assert!(distance <= 1e-9, "{}, s {s:?}, {}: {distance:e}", shipped.name, case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn wgpu_agrees_on_shipped_losses() {
+    let Some(gpu) = gpu() else { return };
+    for shipped in specs::ALL {
+        let loss = spec(shipped.name);
+        let kernel = Kernel::new(gpu, &RowProgram::of(&loss)).expect("the shader compiles");
+        for s in [None, Some(1.0), Some(128.0)] {
+            for case in cases() {
+                let cosines = case.cosines.iter().map(|&c| c as f32).collect();
+                let batch: Batch<f32> =
+                    Batch::new(&loss, case.classes, cosines, &case.labels, vec![], settings(&loss, s))
+                        .expect("the case is valid");
+                let exact =
+                    Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("the loss is finite");
+                let found = kernel.run(&batch).expect("the kernel runs");
+                let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+                // Gradients that f32 flushes to zero are not held against it.
+                let distance =
+                    distance(&exact, &wide(&found.loss), &wide(&found.gradient), case.classes, 1e-30);
+                assert!(distance <= 2e-4, "{}, s {s:?}, {}: {distance:e}", shipped.name, case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn dfdx_agrees_on_random_programs() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        let loss = program(&bytes, Allow::All);
+        let batch = random_batch(&loss, seed, 3, 4);
+        let exact = Backend::Reference.run(&loss, &batch).expect("the values are bounded");
+        let found = match Backend::Dfdx.run(&loss, &batch) {
+            Ok(found) => found,
+            Err(error) => return TestResult::error(error.to_string()),
+        };
+        let distance = distance(&exact, &found.loss, &found.gradient, 4, 1.0);
+        if distance <= 1e-9 {
+            TestResult::passed()
+        } else {
+            TestResult::error(format!("{distance:e}\n{}", loss.graph.print(&[("loss", loss.total)])))
+        }
+    }
+    QuickCheck::new()
+        .rng(Gen::from_size_and_seed(48, 17))
+        .tests(150)
+        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
+
+#[test]
+fn wgpu_agrees_on_random_programs() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        let Some(gpu) = gpu() else { return TestResult::discard() };
+        let loss = program(&bytes, Allow::All);
+        let wide = random_batch(&loss, seed, 3, 4);
+        let narrow: Batch<f32> = wide.convert();
+        let batch = narrow.convert::<f64>();
+        let exact = Backend::Reference.run(&loss, &batch).expect("the values are bounded");
+        // Where a change of the inputs that f32 can't see changes the answer (a mask's border, a floor), there is
+        // nothing to compare.
+        let moved = Batch { matrix: batch.matrix.iter().map(|c| c + 4e-7).collect(), ..batch.clone() };
+        let nearby = Backend::Reference.run(&loss, &moved).expect("the values are bounded");
+        if distance(&exact, &nearby.loss, &nearby.gradient, 4, 1.0) > 2e-5 {
+            return TestResult::discard();
+        }
+        let found = match Kernel::new(gpu, &RowProgram::of(&loss)).and_then(|kernel| kernel.run(&narrow)) {
+            Ok(found) => found,
+            Err(error) => return TestResult::error(error.to_string()),
+        };
+        let widen = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let distance = distance(&exact, &widen(&found.loss), &widen(&found.gradient), 4, 1.0);
+        if distance <= 5e-4 {
+            TestResult::passed()
+        } else {
+            TestResult::error(format!("{distance:e}\n{}", loss.graph.print(&[("loss", loss.total)])))
+        }
+    }
+    if gpu().is_some() {
+        QuickCheck::new()
+            .rng(Gen::from_size_and_seed(40, 19))
+            .tests(40)
+            .max_tests(200)
+            .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+    }
+}

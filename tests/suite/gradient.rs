@@ -1,0 +1,154 @@
+//! The symbolic gradient of random programs against dual numbers and finite differences.
+
+use marlo::eval::{Batch, Dual, evaluate, settings};
+use marlo::loss::Loss;
+use marlo::{Backend, lang};
+use quickcheck::{Gen, QuickCheck, TestResult};
+
+use crate::programs::{Allow, program};
+
+/// A small batch for a loss, drawn from a seed: generic cosines, no two alike.
+pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batch<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut draw = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let matrix = (0..rows * classes).map(|_| 1.9 * draw() - 0.95).collect();
+    let labels: Vec<i64> = (0..rows).map(|_| (draw() * classes as f64) as i64).collect();
+    let vectors = loss.graph.inputs[1..]
+        .iter()
+        .map(|input| {
+            let length = if input.axis == marlo::graph::Axis::Rows { rows } else { classes };
+            (input.name.clone(), (0..length).map(|_| 0.2 + draw()).collect())
+        })
+        .collect();
+    let params = settings(loss, &[]).expect("every hyperparameter has a default");
+    Batch::new(loss, classes, matrix, &labels, vectors, params).expect("the inputs are cosines")
+}
+
+/// The derivative of the loss by one entry of the matrix, by dual numbers over the program as it was written.
+fn by_dual(loss: &Loss, batch: &Batch<f64>, at: usize) -> f64 {
+    let mut dual = batch.convert::<Dual<f64>>();
+    dual.matrix[at].slope = 1.0;
+    evaluate(&loss.graph, &[loss.total], &dual)[0][0].slope
+}
+
+fn value(loss: &Loss, batch: &Batch<f64>) -> f64 {
+    evaluate(&loss.graph, &[loss.total], batch)[0][0]
+}
+
+/// The central difference, or nothing where a corner or a jump is near: there two step sizes disagree.
+fn by_difference(loss: &Loss, batch: &Batch<f64>, at: usize) -> Option<f64> {
+    let slope = |h: f64| {
+        let mut moved = batch.clone();
+        moved.matrix[at] += h;
+        let up = value(loss, &moved);
+        moved.matrix[at] -= 2.0 * h;
+        (up - value(loss, &moved)) / (2.0 * h)
+    };
+    let [wide, narrow] = [slope(1e-5), slope(2.5e-6)];
+    ((wide - narrow).abs() <= 1e-5 * (1.0 + narrow.abs())).then_some(narrow)
+}
+
+fn check(bytes: &[u8], seed: u64, allow: Allow) -> TestResult {
+    let loss = program(bytes, allow);
+    let batch = batch(&loss, seed, 2, 4);
+    let found = Backend::Reference.run(&loss, &batch).expect("the values are bounded");
+    let scale = found.gradient.iter().fold(1.0_f64, |m, g| m.max(g.abs()));
+    for (at, &symbolic) in found.gradient.iter().enumerate() {
+        let dual = by_dual(&loss, &batch, at);
+        if (symbolic - dual).abs() > 1e-9 * scale {
+            return TestResult::error(format!(
+                "entry {at}: symbolic {symbolic}, dual {dual}\n{}",
+                print(&loss)
+            ));
+        }
+        if allow == Allow::Differences
+            && let Some(difference) = by_difference(&loss, &batch, at)
+            && (symbolic - difference).abs() > 1e-4 * scale
+        {
+            return TestResult::error(format!(
+                "entry {at}: symbolic {symbolic}, difference {difference}\n{}",
+                print(&loss)
+            ));
+        }
+    }
+    TestResult::passed()
+}
+
+fn print(loss: &Loss) -> String {
+    loss.graph.print(&[("loss", loss.total)])
+}
+
+#[test]
+fn random_programs_have_the_gradient_of_dual_numbers() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        check(&bytes, seed, Allow::All)
+    }
+    QuickCheck::new()
+        .rng(Gen::from_size_and_seed(60, 7))
+        .tests(300)
+        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
+
+#[test]
+fn random_programs_have_the_gradient_of_finite_differences() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        check(&bytes, seed, Allow::Differences)
+    }
+    QuickCheck::new()
+        .rng(Gen::from_size_and_seed(60, 11))
+        .tests(200)
+        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
+
+/// Simplification and the expansion of angles keep the value.
+#[test]
+fn normal_form_keeps_the_value() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        let loss = program(&bytes, Allow::All);
+        let batch = batch(&loss, seed, 3, 5);
+        let normal = loss.normalised();
+        let [raw, simple] = [value(&loss, &batch), value(&normal, &batch)];
+        if (raw - simple).abs() <= 1e-12 * (1.0 + raw.abs()) {
+            TestResult::passed()
+        } else {
+            TestResult::error(format!("{raw} became {simple}\n{}\n{}", print(&loss), print(&normal)))
+        }
+    }
+    QuickCheck::new()
+        .rng(Gen::from_size_and_seed(60, 13))
+        .tests(300)
+        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
+
+#[test]
+fn shipped_losses_have_the_gradient_of_dual_numbers() {
+    for spec in marlo::specs::ALL {
+        let loss = marlo::specs::compile(spec.name).expect("shipped specs compile").loss;
+        for seed in 0..20 {
+            let batch = batch(&loss, seed, 3, 6);
+            let found = Backend::Reference.run(&loss, &batch).expect("the loss is finite");
+            let scale = found.gradient.iter().fold(1e-300_f64, |m, g| m.max(g.abs()));
+            for (at, &symbolic) in found.gradient.iter().enumerate() {
+                let dual = by_dual(&loss, &batch, at);
+                assert!(
+                    (symbolic - dual).abs() <= 1e-12 * scale,
+                    "{} seed {seed} entry {at}: symbolic {symbolic:e}, dual {dual:e}",
+                    spec.name
+                );
+            }
+        }
+    }
+}
+
+/// Every shipped spec is laid out as the formatter lays it out, and means the same after it.
+#[test]
+fn shipped_losses_are_formatted() {
+    for spec in marlo::specs::ALL {
+        assert_eq!(lang::format(spec.source).expect("shipped specs parse"), spec.source, "{}", spec.name);
+    }
+}

@@ -1,0 +1,9 @@
+//! The whole compiler against its oracles: one binary, a module a subject.
+
+mod agreement;
+mod formulas;
+mod gradient;
+mod oracle;
+mod programs;
+mod shaders;
+mod typed;
