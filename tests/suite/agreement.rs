@@ -34,19 +34,19 @@ struct Case {
     labels: Vec<i64>,
 }
 
-/// cos = ±1 and just inside, ties on the mask's border, all easy, all hard, two classes, one class, saturated rows.
-fn cases() -> Vec<Case> {
+/// cos = ±1, just inside, and just past it as rounding leaves it in a precision (`epsilon`), ties on the mask's border, all easy, all hard, two classes, one class, saturated rows.
+fn cases(epsilon: f64) -> Vec<Case> {
     let case = |name, classes, cosines: &[f64], labels: &[i64]| Case {
         name,
         classes,
         cosines: cosines.to_vec(),
         labels: labels.to_vec(),
     };
-    let inside = 1.0 - f64::EPSILON / 2.0;
+    let (inside, past) = (1.0 - epsilon / 2.0, 1.0 + 2.0 * epsilon);
     vec![
         case("exact", 3, &[1.0, -1.0, 0.0, -1.0, 1.0, 0.5, 0.0, 1.0, 1.0], &[0, 0, 2]),
         case("inside", 3, &[inside, -inside, 0.25, -inside, inside, 0.5], &[0, 0]),
-        case("overshoot", 2, &[1.0 + 2e-7, -1.0 - 2e-7, 0.0, 1.0 + 2e-7], &[0, 0]),
+        case("overshoot", 2, &[past, -past, 0.0, past], &[0, 0]),
         case("ties", 4, &[0.25, 0.25, 0.25, 0.25, -0.5, 0.75, 0.75, -0.5], &[1, 0]),
         case("easy", 4, &[0.9, -0.8, -0.7, -0.9, -0.9, 0.95, -0.6, -0.75], &[0, 1]),
         case("hard", 4, &[-0.9, 0.8, 0.7, 0.9, 0.9, -0.95, 0.6, 0.75], &[0, 1]),
@@ -84,7 +84,7 @@ fn dfdx_agrees_on_shipped_losses() {
     for shipped in specs::ALL {
         let loss = spec(shipped.name);
         for s in [None, Some(1.0), Some(128.0)] {
-            for case in cases() {
+            for case in cases(f64::EPSILON) {
                 let batch =
                     Batch::new(&loss, case.classes, case.cosines, &case.labels, vec![], settings(&loss, s))
                         .expect("the case is valid");
@@ -104,7 +104,7 @@ fn wgpu_agrees_on_shipped_losses() {
         let loss = spec(shipped.name);
         let kernel = Kernel::new(gpu, &RowProgram::of(&loss)).expect("the shader compiles");
         for s in [None, Some(1.0), Some(128.0)] {
-            for case in cases() {
+            for case in cases(f64::from(f32::EPSILON)) {
                 let cosines = case.cosines.iter().map(|&c| c as f32).collect();
                 let batch: Batch<f32> =
                     Batch::new(&loss, case.classes, cosines, &case.labels, vec![], settings(&loss, s))

@@ -59,9 +59,22 @@ impl BackendError {
 }
 
 /// A precision that every backend has: f32 or f64.
-pub trait Precision: Scalar + marlo_dfdx::Element {}
-impl Precision for f32 {}
-impl Precision for f64 {}
+pub trait Precision: Scalar {
+    /// The loss by dfdx, which has no generic door for both.
+    #[doc(hidden)]
+    fn by_dfdx(loss: &Loss, batch: &Batch<Self>) -> Result<marlo_dfdx::Outcome<Self>, DfdxError>;
+}
+
+macro_rules! precision {
+    ($($float:ty)*) => {$(
+        impl Precision for $float {
+            fn by_dfdx(loss: &Loss, batch: &Batch<Self>) -> Result<marlo_dfdx::Outcome<Self>, DfdxError> {
+                marlo_dfdx::autodiff(loss, batch)
+            }
+        }
+    )*};
+}
+precision!(f32 f64);
 
 impl Backend {
     /// Every backend, the reference first.
@@ -84,7 +97,7 @@ impl Backend {
         let outcome = match self {
             Backend::Reference => reference(loss, batch),
             Backend::Dfdx => {
-                let found = marlo_dfdx::autodiff(loss, batch)?;
+                let found = S::by_dfdx(loss, batch)?;
                 Outcome { loss: found.loss, mean_loss: found.mean_loss.to_f64(), gradient: found.gradient }
             }
             Backend::Wgpu => {
