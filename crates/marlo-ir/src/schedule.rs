@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 
 use crate::eval::{Batch, Scalar, evaluate};
+use crate::formula::{self, Style};
 use crate::graph::{Graph, Id};
 use crate::loss::{Gradient, Loss, Named};
 use crate::op::Op;
@@ -19,6 +20,8 @@ use crate::simplify::expand_angles;
 pub struct RowProgram {
     /// The gradient, its angle operations expanded (see [`expand_angles`]).
     pub gradient: Gradient,
+    /// The formulas of loss and gradient, as text.
+    pub formulas: String,
     /// Scalars that rows read and that depend on hyperparameters, B and C alone. Literals are not among them.
     pub uniforms: Vec<Id>,
     /// The passes over the rows; one, unless something needs the whole batch.
@@ -66,7 +69,20 @@ impl RowProgram {
         let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
         let phase_of = graph.phases();
         let last = order.iter().map(|id| phase_of[id.index()]).max().unwrap_or(0);
-        let phases = (0..=last).map(|p| phase(&gradient, &order, &phase_of, p)).collect();
+        let write = phase_of[gradient.target.index()].max(phase_of[gradient.other.index()]);
+        let mut phases: Vec<Phase> =
+            (0..=last).map(|p| phase(&gradient, &order, &phase_of, p, p == write)).collect();
+        for p in 0..phases.len() {
+            let read_later = |id: &Id| phases[p + 1..].iter().any(|later| later.reads.contains(id));
+            let read_by_batch = |id: &Id| phases[p].batch.iter().any(|&op| graph.args(op).contains(id));
+            let keeps = order
+                .iter()
+                .filter(|id| graph.shape(**id) == Shape::Row && phase_of[id.index()] == p)
+                .filter(|id| read_later(id) || read_by_batch(id))
+                .copied()
+                .collect();
+            phases[p].keeps = keeps;
+        }
         let read_by_rows = |id: Id| {
             order.iter().any(|&user| {
                 (graph.shape(user) != Shape::Scalar
@@ -81,7 +97,7 @@ impl RowProgram {
             .filter(|&id| graph.shape(id) == Shape::Scalar && phase_of[id.index()] == 0)
             .filter(|&id| !graph.op(id).is_batch() && graph.constant(id).is_none() && read_by_rows(id))
             .collect();
-        RowProgram { uniforms, phases, gradient }
+        RowProgram { uniforms, phases, gradient, formulas: formula::gradient(loss, Style::Text) }
     }
 
     /// The graph that the plan's nodes belong to.
@@ -194,7 +210,7 @@ fn expanded(gradient: &Gradient) -> Gradient {
     Gradient { loss, target: at(gradient.target), other: at(gradient.other) }
 }
 
-fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize) -> Phase {
+fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, writes: bool) -> Phase {
     let graph = &gradient.loss.graph;
     let here = |id: Id| phase_of[id.index()] == number;
     let is_row = |id: Id| graph.shape(id) == Shape::Row;
@@ -212,7 +228,7 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize) -
     }
     let rows: Vec<Id> =
         order.iter().copied().filter(|&id| is_row(id) && here(id) && !graph.op(id).is_batch()).collect();
-    let writes_at = here(gradient.other).then(|| level[gradient.other.index()]);
+    let writes_at = writes.then(|| level[gradient.other.index()]);
     let deepest = rows.iter().map(|id| level[id.index()]).chain(writes_at).max().unwrap_or(0);
     let mut steps = Vec::new();
     for depth in 0..=deepest {
@@ -242,20 +258,12 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize) -
             steps.push(Step::Sweep { cells, reductions, writes });
         }
     }
-    let later = |id: Id| {
-        order.iter().any(|&user| {
-            (graph.op(user).is_batch() || phase_of[user.index()] > phase_of[id.index()])
-                && graph.args(user).contains(&id)
-        })
-    };
-    let used_here = graph.reachable(&steps_roots(graph, &steps, gradient));
     let reads = order
         .iter()
         .copied()
-        .filter(|&id| is_row(id) && used_here[id.index()] && (!here(id) || graph.op(id).is_batch()))
-        .filter(|&id| phase_of[id.index()] < number && is_read_directly(graph, &steps, id))
+        .filter(|&id| is_row(id) && phase_of[id.index()] < number)
+        .filter(|&id| is_read(graph, &steps, id) || (writes && id == gradient.target))
         .collect();
-    let keeps = rows.iter().copied().filter(|&id| later(id)).collect();
     let batch: Vec<Id> = order.iter().copied().filter(|&id| graph.op(id).is_batch() && here(id)).collect();
     let after = order
         .iter()
@@ -263,25 +271,11 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize) -
         .filter(|&id| graph.shape(id) == Shape::Scalar && phase_of[id.index()] == number + 1)
         .filter(|&id| !graph.op(id).is_batch())
         .collect();
-    Phase { steps, reads, keeps, batch, after }
-}
-
-fn steps_roots(graph: &Graph, steps: &[Step], gradient: &Gradient) -> Vec<Id> {
-    let mut roots = Vec::new();
-    for step in steps {
-        match step {
-            Step::Row(ids) => roots.extend(ids),
-            Step::Sweep { reductions, writes, .. } => {
-                roots.extend(reductions.iter().map(|&r| graph.args(r)[0]));
-                roots.extend(writes.then_some(gradient.other));
-            }
-        }
-    }
-    roots
+    Phase { steps, reads, keeps: Vec::new(), batch, after }
 }
 
 /// Does a node that this phase computes have the value among its arguments?
-fn is_read_directly(graph: &Graph, steps: &[Step], id: Id) -> bool {
+fn is_read(graph: &Graph, steps: &[Step], id: Id) -> bool {
     steps.iter().any(|step| match step {
         Step::Row(ids) => ids.iter().any(|&user| graph.args(user).contains(&id)),
         Step::Sweep { cells, reductions, .. } => {

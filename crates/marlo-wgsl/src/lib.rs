@@ -1,1 +1,36 @@
-//! WGSL emission, validation, translation, and the wgpu runtime.
+//! Losses as WGSL compute shaders.
+//!
+//! [`emit()`] turns a [`RowProgram`](marlo_ir::schedule::RowProgram) into text; no GPU is needed for that. The text is
+//! meant to be read: variables have the spec's own names, and each line says the formula that it computes.
+//! [`compile`] validates it with naga and translates it to SPIR-V, MSL, HLSL and GLSL. With the feature `gpu` (on by
+//! default) [`Gpu`] and [`Kernel`] run it through wgpu.
+//!
+//! ```
+//! use marlo_ir::{schedule::RowProgram, typed::{self, kinds}};
+//! use marlo_wgsl::{Output, Target};
+//!
+//! let loss = typed::define("normface", |l| {
+//!     let s = l.param::<kinds::Scale>("s", 64.0, 1.0..=128.0);
+//!     typed::ce(typed::softmax(s * l.cos_target(), s * l.cos_other()))
+//! });
+//! let shader = marlo_wgsl::emit(&RowProgram::of(&loss));
+//! assert!(shader.source.contains("@compute"));
+//! let Output::Text(msl) = marlo_wgsl::compile(&shader, Target::Msl)? else { unreachable!() };
+//! assert!(msl.contains("metal"));
+//! # Ok::<(), marlo_wgsl::ShaderError>(())
+//! ```
+//!
+//! Shaders compute in f32. The crate refuses to know a loss by name, and to hide a result that is not finite.
+
+mod emit;
+mod helpers;
+mod names;
+#[cfg(feature = "gpu")]
+mod runtime;
+mod sweep;
+mod translate;
+
+pub use emit::{Pass, Shader, WORKGROUP, emit, emit_with};
+#[cfg(feature = "gpu")]
+pub use runtime::{Gpu, GpuError, Kernel, Outcome};
+pub use translate::{Output, ShaderError, Target, compile};

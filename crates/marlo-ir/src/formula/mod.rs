@@ -85,6 +85,11 @@ pub fn line(gradient: &Gradient, id: Id) -> String {
     text::math(&Reader::new(&gradient.loss).read(id))
 }
 
+/// The definition of a value: its formula where it is not called by its own name.
+pub fn definition(gradient: &Gradient, id: Id) -> String {
+    text::math(&Reader::new(&gradient.loss).open(id))
+}
+
 /// Names that are written as Greek letters.
 const GREEK: [(&str, &str); 20] = [
     ("alpha", "α"),

@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The formula of a value, without its own name.
-    fn open(&mut self, id: Id) -> Math {
+    pub(super) fn open(&mut self, id: Id) -> Math {
         let args = self.graph.args(id).to_vec();
         match self.graph.op(id) {
             Op::Const(n) => number(n.get()),
