@@ -157,14 +157,14 @@ impl Maker {
                 let mask = self.apply(Op::Lt, &[y, x])?;
                 let weight = self.apply(Op::Exp, &[y])?;
                 let h = self.b.indicator(mask, weight).ok()?;
-                let row = self.to_row(y)?;
+                let row = self.as_one_a_row(y)?;
                 let p = self.b.softmax(row, x, Some(h)).ok()?;
                 Some(self.b.ce(p))
             }
         }
     }
 
-    fn to_row(&mut self, x: Id) -> Option<Id> {
+    fn as_one_a_row(&mut self, x: Id) -> Option<Id> {
         match self.b.graph.shape(x) {
             Shape::Cell => self.b.mean_over_classes(x).ok(),
             _ => Some(x),
@@ -177,7 +177,7 @@ impl Maker {
         let mut total = self.real(cosine).unwrap_or(cosine);
         for at in self.values.len().saturating_sub(3)..self.values.len() {
             let value = self.values[at];
-            let part = self.bounded(value).and_then(|v| self.to_row(v));
+            let part = self.bounded(value).and_then(|v| self.as_one_a_row(v));
             if let Some(part) = part {
                 total = self.apply(Op::Add, &[total, part]).unwrap_or(total);
             }

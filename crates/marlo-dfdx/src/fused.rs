@@ -62,15 +62,11 @@ impl Fused {
         let (matrix, mut tape) = matrix.try_contiguous()?.split_tape();
         let (rows, classes) = (matrix.shape().0.size(), matrix.shape().1.size());
         let signed: Vec<i64> = labels.iter().map(|&l| i64::try_from(l).unwrap_or(i64::MAX)).collect();
-        let batch =
-            Batch::new(&self.loss, classes, matrix.as_vec(), &signed, inputs, self.settings.clone())?;
+        let batch = Batch::new(&self.loss, classes, matrix.as_vec(), &signed, inputs, self.settings.clone())?;
         let graph = &self.gradient.loss.graph;
         let total = self.gradient.loss.total;
-        let roots: Vec<Id> = if T::OWNS_TAPE {
-            vec![total, self.gradient.target, self.gradient.other]
-        } else {
-            vec![total]
-        };
+        let roots: Vec<Id> =
+            if T::OWNS_TAPE { vec![total, self.gradient.target, self.gradient.other] } else { vec![total] };
         let values = evaluate(graph, &roots, &batch);
         let output = Cpu::default().try_tensor_from_vec(vec![values[0][0]], ())?;
         if let [_, target, other] = values.as_slice() {
@@ -83,11 +79,7 @@ impl Fused {
             for (row, &label) in batch.labels.iter().enumerate() {
                 for class in 0..classes {
                     let cell = row * classes + class;
-                    derivative.push(if class == label {
-                        at(target, row, row)
-                    } else {
-                        at(other, row, cell)
-                    });
+                    derivative.push(if class == label { at(target, row, row) } else { at(other, row, cell) });
                 }
             }
             let (from, to) = (output.ghost(), matrix.ghost());

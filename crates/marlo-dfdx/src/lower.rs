@@ -14,7 +14,7 @@ use marlo_ir::op::{At, Op};
 use marlo_ir::shape;
 use marlo_ir::simplify::expand_angles;
 
-use crate::operation::record;
+use crate::operation::{Partial, record};
 use crate::{DfdxError, Element, Outcome};
 
 type Rows = (usize,);
@@ -122,7 +122,9 @@ where
     fn on_tape<S: Shape, T: Shape>(
         &mut self,
         x: &Tensor<S, E, Cpu>,
-        f: impl FnOnce(Tensor<S, E, Cpu, OwnedTape<E, Cpu>>) -> Result<Tensor<T, E, Cpu, OwnedTape<E, Cpu>>, DfdxError>,
+        f: impl FnOnce(
+            Tensor<S, E, Cpu, OwnedTape<E, Cpu>>,
+        ) -> Result<Tensor<T, E, Cpu, OwnedTape<E, Cpu>>, DfdxError>,
     ) -> Result<Tensor<T, E, Cpu>, DfdxError> {
         let tape = std::mem::take(&mut self.tape);
         let (y, tape) = f(x.clone().put_tape(tape))?.split_tape();
@@ -189,8 +191,13 @@ where
     }
 
     /// The cells with the label's column filled; nothing flows back from there.
-    fn without_target(&mut self, x: &Tensor<Cells, E, Cpu>, fill: f64) -> Result<Tensor<Cells, E, Cpu>, DfdxError> {
-        let filled = self.constant(vec![<E as Scalar>::from_f64(fill); x.shape().num_elements()], *x.shape())?;
+    fn without_target(
+        &mut self,
+        x: &Tensor<Cells, E, Cpu>,
+        fill: f64,
+    ) -> Result<Tensor<Cells, E, Cpu>, DfdxError> {
+        let filled =
+            self.constant(vec![<E as Scalar>::from_f64(fill); x.shape().num_elements()], *x.shape())?;
         let others = self.others.clone();
         self.on_tape(x, |x| Ok(others.try_choose(x, filled)?))
     }
@@ -204,7 +211,10 @@ where
         let x = self.without_target(x, NO_CLASS)?;
         let values = x.as_vec();
         let greatest = |row: usize| {
-            values[row * classes..(row + 1) * classes].iter().copied().fold(<E as Scalar>::from_f64(NO_CLASS), |m, v| if v > m { v } else { m })
+            values[row * classes..(row + 1) * classes]
+                .iter()
+                .copied()
+                .fold(<E as Scalar>::from_f64(NO_CLASS), |m, v| if v > m { v } else { m })
         };
         let max: Vec<E> = (0..rows).map(greatest).collect();
         if op == Op::MaxK {
@@ -219,9 +229,12 @@ where
             let weights = self.constant(weights, *x.shape())?;
             return self.on_tape(&x, |x| Ok(x.try_mul(weights)?.try_sum::<Rows, Axis<1>>()?));
         }
-        let spread = self.constant(max.iter().flat_map(|&m| std::iter::repeat_n(m, classes)).collect(), *x.shape())?;
+        let spread =
+            self.constant(max.iter().flat_map(|&m| std::iter::repeat_n(m, classes)).collect(), *x.shape())?;
         let max = self.constant(max, (rows,))?;
-        self.on_tape(&x, |x| Ok(x.try_sub(spread)?.try_exp()?.try_sum::<Rows, Axis<1>>()?.try_ln()?.try_add(max)?))
+        self.on_tape(&x, |x| {
+            Ok(x.try_sub(spread)?.try_exp()?.try_sum::<Rows, Axis<1>>()?.try_ln()?.try_add(max)?)
+        })
     }
 
     fn over_batch(&mut self, id: Id, op: Op, x: &Value<E>) -> Result<Value<E>, DfdxError> {
@@ -240,7 +253,9 @@ where
                 }
                 let kept = hard.as_vec().iter().map(|h| Scalar::to_f64(*h)).sum::<f64>();
                 Value::Scalar(
-                    self.on_tape(&x, |x| Ok(x.try_mul(hard)?.try_sum::<(), Axis<0>>()?.try_mul(share(kept))?))?,
+                    self.on_tape(&x, |x| {
+                        Ok(x.try_mul(hard)?.try_sum::<(), Axis<0>>()?.try_mul(share(kept))?)
+                    })?,
                 )
             }
         })
@@ -254,7 +269,8 @@ where
             Value::Row(_) | Value::Cell(_) => E::default(),
         };
         let values = x.as_vec();
-        let kept = ((share.to_f64() * values.len() as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, values.len());
+        let kept =
+            ((share.to_f64() * values.len() as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, values.len());
         let mut order: Vec<usize> = (0..values.len()).collect();
         order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(std::cmp::Ordering::Equal));
         let mut hard = vec![E::default(); values.len()];
@@ -336,7 +352,7 @@ where
             Op::Relu => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_relu()?))?),
             Op::Abs => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_abs()?))?),
             Op::Csc => each!(self, x, |x| {
-                let inside = self.nudge(x)?.0;
+                let inside = self.nudge(x)?;
                 let sine = self.sine(&inside)?;
                 self.on_tape(&sine, |s| Ok(s.try_recip()?))?
             }),
@@ -364,7 +380,7 @@ where
                     let values = x.as_vec();
                     let slopes = values.iter().map(|&x| derivative(x)).collect();
                     let values = values.into_iter().map(|x| apply(op, &[x], self.batch.resolution)).collect();
-                    record(&mut self.tape, *x.shape(), values, vec![(x, slopes)])?
+                    record(&mut self.tape, *x.shape(), values, vec![Partial { by: x, slopes }])?
                 })
             }
         })
@@ -394,17 +410,29 @@ where
     }
 
     /// xʸ with both derivatives; dfdx has only literal exponents.
-    fn pow<S: Shape>(&mut self, x: &Tensor<S, E, Cpu>, y: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
+    fn pow<S: Shape>(
+        &mut self,
+        x: &Tensor<S, E, Cpu>,
+        y: &Tensor<S, E, Cpu>,
+    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let one = <E as Scalar>::from_f64(1.0);
         let pairs: Vec<(E, E)> = x.as_vec().into_iter().zip(y.as_vec()).collect();
         let values: Vec<E> = pairs.iter().map(|&(x, y)| Scalar::pow(x, y)).collect();
-        let by_x = pairs.iter().map(|&(x, y)| if y == E::default() { y } else { y * Scalar::pow(x, y - one) }).collect();
+        let by_x = pairs
+            .iter()
+            .map(|&(x, y)| if y == E::default() { y } else { y * Scalar::pow(x, y - one) })
+            .collect();
         let by_y = pairs
             .iter()
             .zip(&values)
             .map(|(&(x, _), &v)| if v == E::default() { v } else { v * Scalar::ln(x) })
             .collect();
-        record(&mut self.tape, *x.shape(), values, vec![(x, by_x), (y, by_y)])
+        record(
+            &mut self.tape,
+            *x.shape(),
+            values,
+            vec![Partial { by: x, slopes: by_x }, Partial { by: y, slopes: by_y }],
+        )
     }
 
     fn choose(&mut self, mask: &Value<E>, x: &Value<E>, y: &Value<E>) -> Result<Value<E>, DfdxError> {
@@ -424,12 +452,12 @@ where
         }))
     }
 
-    /// The cosine moved to the nearest one inside ±1, and by how much each entry was moved.
-    fn nudge<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<(Tensor<S, E, Cpu>, Vec<E>), DfdxError> {
+    /// The cosine moved to the nearest one inside ±1.
+    fn nudge<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let resolution = self.batch.resolution;
-        let moves: Vec<E> = c.as_vec().into_iter().map(|c| c.inside(resolution) - c).collect();
-        let by = self.constant(moves.clone(), *c.shape())?;
-        Ok((self.on_tape(c, |c| Ok(c.try_add(by)?))?, moves))
+        let moves = c.as_vec().into_iter().map(|c| c.inside(resolution) - c).collect();
+        let by = self.constant(moves, *c.shape())?;
+        self.on_tape(c, |c| Ok(c.try_add(by)?))
     }
 
     /// √((1 − c)(1 + c)) of a cosine inside ±1.
@@ -442,7 +470,7 @@ where
 
     /// sin θ: its derivative is taken inside ±1, its value is exact there too.
     fn exact_sine<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let inside = self.nudge(c)?.0;
+        let inside = self.nudge(c)?;
         let sine = self.sine(&inside)?;
         let exact = c.as_vec().into_iter().map(Scalar::sin_acos);
         let wrong = exact.zip(sine.as_vec()).map(|(e, s)| e - s).collect();
@@ -463,7 +491,7 @@ where
                 self.on_tape(&sine, |s| Ok(s.try_mul(ratio)?))?
             }
             (Op::SinRatio, None) => {
-                let inside = self.nudge(c)?.0;
+                let inside = self.nudge(c)?;
                 let above = self.multiple(a, &inside, false)?;
                 let below = self.sine(&inside)?;
                 self.on_tape(&above, |x| Ok(x.try_div(below)?))?
@@ -473,7 +501,12 @@ where
     }
 
     /// Chebyshev's recurrence: cos(nθ) from 1 and c, sin(nθ)/sin θ from 0 and 1.
-    fn recurrence<S: Shape>(&mut self, n: usize, c: &Tensor<S, E, Cpu>, cosine: bool) -> Result<Tensor<S, E, Cpu>, DfdxError> {
+    fn recurrence<S: Shape>(
+        &mut self,
+        n: usize,
+        c: &Tensor<S, E, Cpu>,
+        cosine: bool,
+    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let count = c.shape().num_elements();
         let [zero, one, two] = [0.0, 1.0, 2.0].map(<E as Scalar>::from_f64);
         let (first, second) = if cosine { (one, None) } else { (zero, Some(one)) };
@@ -493,13 +526,18 @@ where
         Ok(now)
     }
 
-    fn multiple<S: Shape>(&mut self, a: E, c: &Tensor<S, E, Cpu>, cosine: bool) -> Result<Tensor<S, E, Cpu>, DfdxError> {
+    fn multiple<S: Shape>(
+        &mut self,
+        a: E,
+        c: &Tensor<S, E, Cpu>,
+        cosine: bool,
+    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let resolution = self.batch.resolution;
         let values: Vec<E> = c.as_vec();
         let slopes =
             values.iter().map(|c| -<E as Scalar>::from_f64(1.0) / c.inside(resolution).sin_acos()).collect();
         let angles = values.into_iter().map(Scalar::acos).collect();
-        let theta = record(&mut self.tape, *c.shape(), angles, vec![(c, slopes)])?;
+        let theta = record(&mut self.tape, *c.shape(), angles, vec![Partial { by: c, slopes }])?;
         self.on_tape(&theta, |t| {
             let turned = t.try_mul(a)?;
             Ok(if cosine { turned.try_cos()? } else { turned.try_sin()? })

@@ -10,20 +10,133 @@ use marlo_ir::shape::Shape;
 
 /// Words that a variable can't be called: WGSL's own, those that the other targets dislike, and those of the kernel.
 const TAKEN: &[&str] = &[
-    "alias", "break", "case", "const", "const_assert", "continue", "continuing", "default", "diagnostic", "discard",
-    "else", "enable", "false", "fn", "for", "if", "let", "loop", "override", "requires", "return", "struct", "switch",
-    "true", "var", "while", "do", "float", "half", "int", "bool", "vec", "mat", "abs", "acos", "all", "any", "array",
-    "asin", "atan", "ceil", "clamp", "cos", "cosh", "cross", "dot", "exp", "floor", "fma", "fract", "length", "log",
-    "max", "min", "mix", "modf", "normalize", "pow", "radians", "reflect", "round", "select", "sign", "sin", "sinh",
-    "sqrt", "step", "tan", "tanh", "trunc", "f32", "u32", "i32", "f16", "params", "cosines", "logits", "labels", "losses",
-    "gradients", "kept", "batch", "lane", "row", "base", "label", "k", "rows", "classes", "first", "lanes", "workgroup_id",
-    "this", "in", "out", "inout", "main", "target", "private", "uniform", "texture", "sampler", "kernel", "device",
+    "alias",
+    "break",
+    "case",
+    "const",
+    "const_assert",
+    "continue",
+    "continuing",
+    "default",
+    "diagnostic",
+    "discard",
+    "else",
+    "enable",
+    "false",
+    "fn",
+    "for",
+    "if",
+    "let",
+    "loop",
+    "override",
+    "requires",
+    "return",
+    "struct",
+    "switch",
+    "true",
+    "var",
+    "while",
+    "do",
+    "float",
+    "half",
+    "int",
+    "bool",
+    "vec",
+    "mat",
+    "abs",
+    "acos",
+    "all",
+    "any",
+    "array",
+    "asin",
+    "atan",
+    "ceil",
+    "clamp",
+    "cos",
+    "cosh",
+    "cross",
+    "dot",
+    "exp",
+    "floor",
+    "fma",
+    "fract",
+    "length",
+    "log",
+    "max",
+    "min",
+    "mix",
+    "modf",
+    "normalize",
+    "pow",
+    "radians",
+    "reflect",
+    "round",
+    "select",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "step",
+    "tan",
+    "tanh",
+    "trunc",
+    "f32",
+    "u32",
+    "i32",
+    "f16",
+    "params",
+    "cosines",
+    "logits",
+    "labels",
+    "losses",
+    "gradients",
+    "kept",
+    "batch",
+    "lane",
+    "row",
+    "base",
+    "label",
+    "k",
+    "rows",
+    "classes",
+    "first",
+    "lanes",
+    "workgroup_id",
+    "this",
+    "in",
+    "out",
+    "inout",
+    "main",
+    "target",
+    "private",
+    "uniform",
+    "texture",
+    "sampler",
+    "kernel",
+    "device",
 ];
 
 const GREEK: [(char, &str); 20] = [
-    ('α', "alpha"), ('β', "beta"), ('γ', "gamma"), ('δ', "delta"), ('ε', "epsilon"), ('η', "eta"), ('θ', "theta"),
-    ('κ', "kappa"), ('λ', "lambda"), ('μ', "mu"), ('ν', "nu"), ('ξ', "xi"), ('π', "pi"), ('ρ', "rho"), ('σ', "sigma"),
-    ('τ', "tau"), ('φ', "phi"), ('χ', "chi"), ('ψ', "psi"), ('ω', "omega"),
+    ('α', "alpha"),
+    ('β', "beta"),
+    ('γ', "gamma"),
+    ('δ', "delta"),
+    ('ε', "epsilon"),
+    ('η', "eta"),
+    ('θ', "theta"),
+    ('κ', "kappa"),
+    ('λ', "lambda"),
+    ('μ', "mu"),
+    ('ν', "nu"),
+    ('ξ', "xi"),
+    ('π', "pi"),
+    ('ρ', "rho"),
+    ('σ', "sigma"),
+    ('τ', "tau"),
+    ('φ', "phi"),
+    ('χ', "chi"),
+    ('ψ', "psi"),
+    ('ω', "omega"),
 ];
 
 /// A name as ASCII letters, digits and single underscores.
@@ -38,7 +151,11 @@ fn ascii(name: &str) -> String {
         }
     }
     let out = out.trim_end_matches('_');
-    if out.is_empty() || out.starts_with(|c: char| c.is_ascii_digit()) { format!("v{out}") } else { out.to_owned() }
+    if out.is_empty() || out.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("v{out}")
+    } else {
+        out.to_owned()
+    }
 }
 
 /// Gives names, each once.
@@ -96,7 +213,11 @@ impl Names {
         let mut name = base.clone();
         let mut number = 2;
         while TAKEN.contains(&name.as_str()) || self.taken.contains(&name) {
-            name = if number == 2 && TAKEN.contains(&base.as_str()) { format!("{base}_") } else { format!("{base}_{number}") };
+            name = if number == 2 && TAKEN.contains(&base.as_str()) {
+                format!("{base}_")
+            } else {
+                format!("{base}_{number}")
+            };
             number += 1;
         }
         self.taken.insert(name.clone());

@@ -81,16 +81,15 @@ impl Gpu {
                 let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
                 let known: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
                 let lower = name.to_lowercase();
-                adapters.into_iter().find(|a| a.get_info().name.to_lowercase().contains(&lower)).ok_or_else(|| {
-                    GpuError::NoAdapter {
+                adapters.into_iter().find(|a| a.get_info().name.to_lowercase().contains(&lower)).ok_or_else(
+                    || GpuError::NoAdapter {
                         wanted: format!(" whose name holds `{name}`"),
                         reason: format!("there are {known:?}"),
-                    }
-                })?
+                    },
+                )?
             }
-            None => pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).map_err(
-                |error| GpuError::NoAdapter { wanted: String::new(), reason: error.to_string() },
-            )?,
+            None => pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))
+                .map_err(|error| GpuError::NoAdapter { wanted: String::new(), reason: error.to_string() })?,
         };
         let name = adapter.get_info().name;
         let limits = adapter.limits();
@@ -132,7 +131,12 @@ impl Gpu {
         }
         let usage = usage | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         self.checked("a buffer", || {
-            self.device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size,
+                usage,
+                mapped_at_creation: false,
+            })
         })
     }
 
@@ -160,13 +164,16 @@ impl Gpu {
             // Nobody listens only where the poll below has failed already.
             let _ = sender.send(result);
         });
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| GpuError::Lost(error.to_string()))?;
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|error| GpuError::Lost(error.to_string()))?;
         match receiver.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(GpuError::Lost(error.to_string())),
             Err(error) => return Err(GpuError::Lost(error.to_string())),
         }
-        let view = staging.slice(0..bytes).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
+        let view =
+            staging.slice(0..bytes).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
         Ok(bytemuck::pod_collect_to_vec(&view[..]))
     }
 }
@@ -274,7 +281,13 @@ impl<'g> Kernel<'g> {
     }
 
     /// The loss of the batch, in f64, from what the rows left behind.
-    fn total(&self, compiled: &Compiled, buffers: &Buffers, batch: &Batch<f32>, loss: &[f32]) -> Result<f64, GpuError> {
+    fn total(
+        &self,
+        compiled: &Compiled,
+        buffers: &Buffers,
+        batch: &Batch<f32>,
+        loss: &[f32],
+    ) -> Result<f64, GpuError> {
         let kept = match buffers.between.first() {
             Some(buffer) => self.gpu.read(buffer, compiled.shader.kept.len().max(1) * batch.rows)?,
             None => Vec::new(),
@@ -364,7 +377,10 @@ impl<'g> Kernel<'g> {
                 .all()
                 .into_iter()
                 .zip(0..)
-                .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+                .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: buffer.as_entire_binding(),
+                })
                 .collect();
             let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: None,
@@ -392,9 +408,10 @@ impl Compiled {
                 label: Some(&program.gradient.loss.name),
                 source: wgpu::ShaderSource::Wgsl(shader.source.as_str().into()),
             });
-            let layout = gpu
-                .device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let layout = gpu.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: None,
+                entries: &entries,
+            });
             let whole = gpu.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: None,
                 bind_group_layouts: &[Some(&layout)],

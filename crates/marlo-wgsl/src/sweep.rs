@@ -28,7 +28,10 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
         let value = e.expr(e.graph.args(id)[0]);
         match e.graph.op(id) {
             Op::LseK => {
-                let _ = writeln!(before, "    var {name}_max = {none};\n    var {name}_sum = 0.0;\n    var {name}_block = 0.0;");
+                let _ = writeln!(
+                    before,
+                    "    var {name}_max = {none};\n    var {name}_sum = 0.0;\n    var {name}_block = 0.0;"
+                );
                 let _ = write!(
                     body,
                     "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
@@ -47,7 +50,10 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
         }}
 "
                 );
-                let _ = writeln!(after, "    let {name} = lse_lanes(lane, {name}_max, {name}_sum + {name}_block);");
+                let _ = writeln!(
+                    after,
+                    "    let {name} = lse_lanes(lane, {name}_max, {name}_sum + {name}_block);"
+                );
             }
             Op::MaxK => {
                 let _ = writeln!(before, "    var {name}_part = {none};");

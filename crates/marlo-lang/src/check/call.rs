@@ -439,9 +439,12 @@ fn no_such_index(callee: &Name, index: Option<&Name>) -> Diagnostic {
         .collect();
     let end = Span::point(callee.span.end);
     match index {
-        None => Diagnostic::error("index", callee.span, format!("`{text}` over what?"))
-            .help("`[k]` is over the other classes, `[i]` over the batch")
-            .fix(end, &known.first().map_or("[k]", |first| &first[text.len() + 1..first.len() - 1])[..]),
+        None => {
+            let first = builtin::named(text).find_map(|builtin| builtin.index).unwrap_or("k");
+            Diagnostic::error("index", callee.span, format!("`{text}` over what?"))
+                .help("`[k]` is over the other classes, `[i]` over the batch")
+                .fix(end, format!("[{first}]"))
+        }
         Some(index) if known.is_empty() => {
             Diagnostic::error("index", index.span, format!("`{text}` has no index: it acts on each value"))
                 .fix(Span::new(end.start, index.span.end + 1), "")
