@@ -78,6 +78,7 @@ impl RowProgram {
             let keeps = order
                 .iter()
                 .filter(|id| graph.shape(**id) == Shape::Row && phase_of[id.index()] == p)
+                .filter(|id| !graph.op(**id).is_batch())
                 .filter(|id| read_later(id) || read_by_batch(id))
                 .copied()
                 .collect();

@@ -84,16 +84,13 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
     e.bound = outer;
     e.bound.extend(results);
     let workgroup = e.workgroup;
-    let (counter, last) = if body.contains("if (last)") {
-        (
-            format!("    var terms = 0u;\n{before}"),
-            format!("        terms += 1u;\n        let last = terms % {BLOCK}u == 0u;\n"),
-        )
+    let last = if body.contains("if (last)") {
+        format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
     } else {
-        (before, String::new())
+        String::new()
     };
     format!(
-        "{counter}    for (var k = lane; k < params.classes; k += {workgroup}u) {{
+        "{before}    for (var k = lane; k < params.classes; k += {workgroup}u) {{
         if (k == label) {{
             continue;
         }}
