@@ -119,7 +119,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r2 = params.h1 < cos_y; // cos θ_y > cos(π - m)
     let f = select(cos_y - params.m_sin_m, params.cos_m * cos_y - params.sin_m * sine_(cos_y), r2); // (cos m·cos θ_y - sin m·sin θ_y if cos θ_y > cos(π - m) else cos θ_y - m·sin m)
     let r3 = params.s * f; // s·f
-    let r4 = select(1.0, params.cos_m + params.sin_m * cos_y * csc_(cos_y), r2); // (cos m + sin m·cos θ_y·1/sin θ_y if cos θ_y > cos(π - m) else 1)
+    let r4 = select(1.0, params.cos_m + params.sin_m * cos_y * csc_(cos_y), r2); // (cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -148,7 +148,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let u = lse - r3; // LSE_{k≠y} s·cos θ_k - s·f
     let loss = softplus_(u); // -ln p_y
     let r5 = params.s * sigmoid_(u); // s·(1 - p_y)
-    let r6 = -(r5 * r4 / params.batch_size); // -s·(1 - p_y)·(cos m + sin m·cos θ_y·1/sin θ_y if cos θ_y > cos(π - m) else 1)/B
+    let r6 = -(r5 * r4 / params.batch_size); // -s·(1 - p_y)·(cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

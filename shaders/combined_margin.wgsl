@@ -197,7 +197,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r1 = cos_angle_(params.m1, cos_y); // cos(m1·θ_y)
     let f = params.cos_m2 * r1 - params.m3 - params.sin_m2 * sin_angle_(params.m1, cos_y); // cos m2·cos(m1·θ_y) - m3 - sin m2·sin(m1·θ_y)
     let r2 = params.s * f; // s·f
-    let r3 = params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1; // cos m2·sin(m1·θ_y)/sin θ_y + sin m2·cos(m1·θ_y)·1/sin θ_y
+    let r3 = params.s_m1 * (params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1); // s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·sin m2·cos(m1·θ_y))
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -227,7 +227,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r5 = -(params.s_m1 * one_minus_p_y * r3 / params.batch_size); // -s·m1·(1 - p_y)·(cos m2·sin(m1·θ_y)/sin θ_y + sin m2·cos(m1·θ_y)·1/sin θ_y)/B
+    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·sin m2·cos(m1·θ_y))·(1 - p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

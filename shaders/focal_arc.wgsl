@@ -126,7 +126,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let label = labels[row];
     let cos_y = cosines[base + label];
     let r1 = params.s * (params.cos_m * cos_y - params.sin_m * sine_(cos_y)); // s·(cos m·cos θ_y - sin m·sin θ_y)
-    let r2 = params.cos_m + params.sin_m * cos_y * csc_(cos_y); // cos m + sin m·cos θ_y·1/sin θ_y
+    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + 1/sin θ_y·sin m·cos θ_y)
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -158,17 +158,18 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r3 = pow_(one_minus_p_y, params.gamma); // (1 - p_y)^γ
     let r4 = softplus_(u); // -ln p_y
     let loss = r4 * r3; // -(1 - p_y)^γ·ln p_y
-    let r5 = params.s * r3 * (one_minus_p_y + params.gamma * r4 * p_y); // s·(1 - p_y)^γ·(1 - p_y - γ·p_y·ln p_y)
-    let r6 = -(r5 * r2 / params.batch_size); // -s·(1 - p_y)^γ·(1 - p_y - γ·p_y·ln p_y)·(cos m + sin m·cos θ_y·1/sin θ_y)/B
+    let r5 = one_minus_p_y + params.gamma * r4 * p_y; // 1 - p_y - γ·p_y·ln p_y
+    let r6 = params.s * r3 * r5; // s·(1 - p_y)^γ·(1 - p_y - γ·p_y·ln p_y)
+    let r7 = -(r2 * r3 * r5 / params.batch_size); // -s·(1 - p_y)^γ·(cos m + 1/sin θ_y·sin m·cos θ_y)·(1 - p_y - γ·p_y·ln p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
         }
         let cos_k = cosines[base + k];
-        gradients[base + k] = r5 * exp_(params.s * cos_k - lse) / params.batch_size;
+        gradients[base + k] = r6 * exp_(params.s * cos_k - lse) / params.batch_size;
     }
     if (lane == 0u) {
         losses[row] = loss;
-        gradients[base + label] = r6;
+        gradients[base + label] = r7;
     }
 }

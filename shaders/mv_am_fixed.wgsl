@@ -4,8 +4,8 @@
 //     ∂L/∂cos θ_y = -s·(1 - p_y)
 //     ∂L/∂cos θ_k = s·p_k
 //     where
-//       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^b_k)
-//       p_k = e^b_k/(e^(s·f) + Σ_{k≠y} e^b_k)
+//       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(b_k))
+//       p_k = e^(b_k)/(e^(s·f) + Σ_{k≠y} e^(b_k))
 //       b_k = s·(cos θ_k + t·I_k)
 //       f = cos θ_y - m
 //       I_k = [cos θ_k > f]

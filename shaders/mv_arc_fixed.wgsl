@@ -4,8 +4,8 @@
 //     ∂L/∂cos θ_y = -s·(1 - p_y)·sin(θ_y + m)/sin θ_y
 //     ∂L/∂cos θ_k = s·p_k
 //     where
-//       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^b_k)
-//       p_k = e^b_k/(e^(s·f) + Σ_{k≠y} e^b_k)
+//       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(b_k))
+//       p_k = e^(b_k)/(e^(s·f) + Σ_{k≠y} e^(b_k))
 //       b_k = s·(cos θ_k + t·I_k)
 //       f = cos(θ_y + m)
 //       I_k = [cos θ_k > f]
@@ -119,7 +119,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let cos_y = cosines[base + label];
     let f = params.cos_m * cos_y - params.sin_m * sine_(cos_y); // cos m·cos θ_y - sin m·sin θ_y
     let r1 = params.s * f; // s·f
-    let r2 = params.cos_m + params.sin_m * cos_y * csc_(cos_y); // cos m + sin m·cos θ_y·1/sin θ_y
+    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + 1/sin θ_y·sin m·cos θ_y)
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -147,9 +147,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
     let u = lse - r1; // LSE_{k≠y} s·(cos θ_k + t·I_k) - s·f
+    let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
-    let r3 = params.s * sigmoid_(u); // s·(1 - p_y)
-    let r4 = -(r3 * r2 / params.batch_size); // -s·(1 - p_y)·(cos m + sin m·cos θ_y·1/sin θ_y)/B
+    let r3 = params.s * one_minus_p_y; // s·(1 - p_y)
+    let r4 = -(r2 * one_minus_p_y / params.batch_size); // -s·(cos m + 1/sin θ_y·sin m·cos θ_y)·(1 - p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

@@ -4,8 +4,8 @@
 //     ∂L/∂z_y = -(1 - p_y)
 //     ∂L/∂z_k = p_k
 //     where
-//       p_y = e^z_y/(e^z_y + Σ_{k≠y} e^z_k)
-//       p_k = e^z_k/(e^z_y + Σ_{k≠y} e^z_k)
+//       p_y = e^(z_y)/(e^(z_y) + Σ_{k≠y} e^(z_k))
+//       p_k = e^(z_k)/(e^(z_y) + Σ_{k≠y} e^(z_k))
 
 struct Params {
     rows: u32,

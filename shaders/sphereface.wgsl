@@ -191,10 +191,9 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let cos_y = cosines[base + label];
     let n = floor(params.m * acos_(cos_y) / 3.1415927); // ⌊m·θ_y/π⌋
     let r1 = parity_(n); // (-1)^n
-    let psi = r1 * cos_angle_(params.m, cos_y) - 2.0 * n; // (-1)^n·cos(m·θ_y) - 2·n
+    let psi = cos_angle_(params.m, cos_y) * r1 - 2.0 * n; // (-1)^n·cos(m·θ_y) - 2·n
     let r2 = params.s * psi; // s·ψ
-    let r3 = sin_ratio_(params.m, cos_y); // sin(m·θ_y)/sin θ_y
-    let r4 = params.s_m * r1; // s·m·(-1)^n
+    let r3 = params.s_m * sin_ratio_(params.m, cos_y) * r1; // s·m·(-1)^n·sin(m·θ_y)/sin θ_y
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -223,17 +222,17 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let u = lse - r2; // LSE_{k≠y} s·cos θ_k - s·ψ
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
-    let r5 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r6 = -(r4 * one_minus_p_y * r3 / params.batch_size); // -s·m·(-1)^n·(1 - p_y)·sin(m·θ_y)/sin θ_y/B
+    let r4 = params.s * one_minus_p_y; // s·(1 - p_y)
+    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m·(-1)^n·(1 - p_y)·sin(m·θ_y)/sin θ_y/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
         }
         let cos_k = cosines[base + k];
-        gradients[base + k] = r5 * exp_(params.s * cos_k - lse) / params.batch_size;
+        gradients[base + k] = r4 * exp_(params.s * cos_k - lse) / params.batch_size;
     }
     if (lane == 0u) {
         losses[row] = loss;
-        gradients[base + label] = r6;
+        gradients[base + label] = r5;
     }
 }

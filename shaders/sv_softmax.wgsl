@@ -4,9 +4,9 @@
 //     ∂L/∂cos θ_y = -s·(1 - p_y)
 //     ∂L/∂cos θ_k = s·p_k·(1 + (t - 1)·I_k)
 //     where
-//       p_y = e^(s·cos θ_y)/(e^(s·cos θ_y) + Σ_{k≠y} e^b_k)
-//       p_k = e^b_k/(e^(s·cos θ_y) + Σ_{k≠y} e^b_k)
+//       p_y = e^(s·cos θ_y)/(e^(s·cos θ_y) + Σ_{k≠y} e^(b_k))
 //       I_k = [cos θ_k > cos θ_y]
+//       p_k = e^(b_k)/(e^(s·cos θ_y) + Σ_{k≠y} e^(b_k))
 //       b_k = s·(cos θ_k + (t - 1)·(1 + cos θ_k)·I_k)
 
 struct Params {
@@ -141,7 +141,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
         let cos_k = cosines[base + k];
         let I_k = cos_y < cos_k; // cos θ_k > cos θ_y
-        gradients[base + k] = r3 * exp_(params.s * (cos_k + select(0.0, params.h1 * (1.0 + cos_k), I_k)) - lse) * (1.0 + select(0.0, params.h1, I_k)) / params.batch_size;
+        gradients[base + k] = r3 * (1.0 + select(0.0, params.h1, I_k)) * exp_(params.s * (cos_k + select(0.0, params.h1 * (1.0 + cos_k), I_k)) - lse) / params.batch_size;
     }
     if (lane == 0u) {
         losses[row] = loss;

@@ -7,10 +7,10 @@ use marlo::loss::Loss;
 use marlo::schedule::RowProgram;
 use marlo::wgsl::{Gpu, Kernel};
 use marlo::{Backend, Outcome, specs};
-use quickcheck::{Gen, QuickCheck, TestResult};
+use quickcheck::TestResult;
 
-use crate::gradient::batch as random_batch;
-use crate::programs::{Allow, program};
+use crate::gradient::{batch as random_batch, rounding_decides};
+use crate::programs::{Allow, drawn, program};
 
 /// The adapter, found once. With CI set a missing one is a failure; elsewhere those tests say that they skip.
 fn gpu() -> Option<&'static Gpu> {
@@ -135,14 +135,13 @@ fn dfdx_agrees_on_random_programs() {
         let distance = distance(&exact, &found.loss, &found.gradient, 4, 1.0);
         if distance <= 1e-9 {
             TestResult::passed()
+        } else if rounding_decides(&loss, &batch) {
+            TestResult::discard()
         } else {
             TestResult::error(format!("{distance:e}\n{}", loss.graph.print(&[("loss", loss.total)])))
         }
     }
-    QuickCheck::new()
-        .rng(Gen::from_size_and_seed(48, 17))
-        .tests(150)
-        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+    drawn(48, 17, 600).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
 }
 
 #[test]
@@ -174,10 +173,6 @@ fn wgpu_agrees_on_random_programs() {
         }
     }
     if gpu().is_some() {
-        QuickCheck::new()
-            .rng(Gen::from_size_and_seed(40, 19))
-            .tests(40)
-            .max_tests(200)
-            .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+        drawn(40, 19, 40).max_tests(200).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
     }
 }

@@ -3,9 +3,9 @@
 use marlo::eval::{Batch, Dual, evaluate, settings};
 use marlo::loss::Loss;
 use marlo::{Backend, lang};
-use quickcheck::{Gen, QuickCheck, TestResult};
+use quickcheck::TestResult;
 
-use crate::programs::{Allow, program};
+use crate::programs::{Allow, drawn, program};
 
 /// A small batch for a loss, drawn from a seed: generic cosines, no two alike.
 pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batch<f64> {
@@ -53,7 +53,38 @@ fn by_difference(loss: &Loss, batch: &Batch<f64>, at: usize) -> Option<f64> {
     ((wide - narrow).abs() <= 1e-5 * (1.0 + narrow.abs())).then_some(narrow)
 }
 
+/// Does rounding decide a mask or a floor here, as in ln(exp(x)) < x? Then there is nothing to compare.
+pub(crate) fn rounding_decides(loss: &Loss, batch: &Batch<f64>) -> bool {
+    // The value, and its derivative along a direction that tells the entries apart.
+    let outcome = |batch: &Batch<f64>| {
+        let mut dual = batch.convert::<Dual<f64>>();
+        dual.matrix.iter_mut().enumerate().for_each(|(at, x)| x.slope = 1.0 + at as f64 / 10.0);
+        let total = evaluate(&loss.graph, &[loss.total], &dual)[0][0];
+        (total.value, total.slope)
+    };
+    let here = outcome(batch);
+    (1..=8).any(|step| {
+        let mut moved = batch.clone();
+        moved
+            .matrix
+            .iter_mut()
+            .enumerate()
+            .for_each(|(at, x)| *x += 1e-13 * f64::from(step) * (1.0 + at as f64));
+        let there = outcome(&moved);
+        (here.0 - there.0).abs() > 1e-8 || (here.1 - there.1).abs() > 1e-6 * (1.0 + here.1.abs())
+    })
+}
+
 fn check(bytes: &[u8], seed: u64, allow: Allow) -> TestResult {
+    let result = compare(bytes, seed, allow);
+    let loss = program(bytes, allow);
+    if result.is_failure() && rounding_decides(&loss, &batch(&loss, seed, 2, 4)) {
+        return TestResult::discard();
+    }
+    result
+}
+
+fn compare(bytes: &[u8], seed: u64, allow: Allow) -> TestResult {
     let loss = program(bytes, allow);
     let batch = batch(&loss, seed, 2, 4);
     let found = Backend::Reference.run(&loss, &batch).expect("the values are bounded");
@@ -88,10 +119,7 @@ fn random_programs_have_the_gradient_of_dual_numbers() {
     fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
         check(&bytes, seed, Allow::All)
     }
-    QuickCheck::new()
-        .rng(Gen::from_size_and_seed(60, 7))
-        .tests(300)
-        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+    drawn(60, 7, 2000).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
 }
 
 #[test]
@@ -99,10 +127,7 @@ fn random_programs_have_the_gradient_of_finite_differences() {
     fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
         check(&bytes, seed, Allow::Differences)
     }
-    QuickCheck::new()
-        .rng(Gen::from_size_and_seed(60, 11))
-        .tests(200)
-        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+    drawn(60, 11, 1500).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
 }
 
 /// Simplification and the expansion of angles keep the value.
@@ -115,14 +140,13 @@ fn normal_form_keeps_the_value() {
         let [raw, simple] = [value(&loss, &batch), value(&normal, &batch)];
         if (raw - simple).abs() <= 1e-12 * (1.0 + raw.abs()) {
             TestResult::passed()
+        } else if rounding_decides(&loss, &batch) {
+            TestResult::discard()
         } else {
             TestResult::error(format!("{raw} became {simple}\n{}\n{}", print(&loss), print(&normal)))
         }
     }
-    QuickCheck::new()
-        .rng(Gen::from_size_and_seed(60, 13))
-        .tests(300)
-        .quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+    drawn(60, 13, 2000).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
 }
 
 #[test]

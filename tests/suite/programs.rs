@@ -7,6 +7,13 @@ use marlo::kind::Kind;
 use marlo::loss::Loss;
 use marlo::op::{At, Op};
 use marlo::shape::Shape;
+use quickcheck::{Gen, QuickCheck};
+
+/// So many tests on programs of a size. The same ones are drawn each time, unless MARLO_SEED gives another number.
+pub(crate) fn drawn(size: usize, seed: u64, tests: u64) -> QuickCheck {
+    let more = std::env::var("MARLO_SEED").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    QuickCheck::new().rng(Gen::from_size_and_seed(size, seed + 1000 * more)).tests(tests)
+}
 
 /// What a random program may hold.
 #[derive(Copy, Clone, PartialEq)]
@@ -108,7 +115,7 @@ impl Maker {
             Op::Abs,
             Op::Floor,
         ];
-        match op % 28 {
+        match op % 36 {
             n if usize::from(n) < unary.len() => self.apply(unary[usize::from(n)], &[x]),
             11 => self.apply(Op::Add, &[x, y]),
             12 => self.apply(Op::Sub, &[x, y]),
@@ -152,6 +159,49 @@ impl Maker {
             }
             25 => self.apply(Op::MaxK, &[x]),
             26 => self.apply(Op::LseK, &[x]),
+            27 => {
+                let row = self.as_one_a_row(x)?;
+                let sum = self.apply(Op::SumI, &[row])?;
+                self.apply(Op::Tanh, &[sum])
+            }
+            28 => {
+                let row = self.as_one_a_row(x)?;
+                self.apply(Op::MeanI, &[row])
+            }
+            29 => {
+                // A share that is known before the run, or one that depends on the batch.
+                let (row, by) = (self.as_one_a_row(x)?, self.as_one_a_row(y)?);
+                let by =
+                    if self.b.graph.shape(by) == Shape::Row { self.apply(Op::MeanI, &[by])? } else { by };
+                let share = self.apply(Op::Sigmoid, &[by])?;
+                self.apply(Op::TopI, &[row, share])
+            }
+            30 | 31 => {
+                // cos and sin of an angle that is linear in θ, at the label or at another class.
+                let theta = self.values[if z.index() % 2 == 0 { 4 } else { 6 }];
+                let factor = self.values[if op % 36 == 30 { 2 } else { 0 }];
+                let turned = self.apply(Op::Mul, &[theta, factor])?;
+                let shifted = self.apply(Op::Sub, &[turned, y])?;
+                self.apply(if y.index() % 2 == 0 { Op::Cos } else { Op::Sin }, &[shifted])
+            }
+            32 => {
+                let (near, same) = (self.apply(Op::Le, &[x, y])?, self.apply(Op::Eq, &[y, x])?);
+                let off = self.apply(Op::Not, &[same])?;
+                let both = self.apply(Op::And, &[near, off])?;
+                let z = self.bounded(z)?;
+                self.apply(Op::Select, &[both, z, y])
+            }
+            33 => {
+                let (low, high) = (self.apply(Op::Lt, &[x, two])?, self.apply(Op::Lt, &[y, x])?);
+                let either = self.apply(Op::Or, &[high, low])?;
+                let z = self.bounded(z)?;
+                self.apply(Op::Select, &[either, x, z])
+            }
+            34 => {
+                let whole = self.apply(Op::Floor, &[x])?;
+                let minus = self.b.number(-1.0);
+                self.apply(Op::Pow, &[minus, whole])
+            }
             _ => {
                 // The pattern of every loss here: a weighted softmax over scaled values.
                 let mask = self.apply(Op::Lt, &[y, x])?;

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 
 use dfdx::prelude::*;
-use marlo_ir::eval::{Batch, NO_CLASS, Scalar, apply, evaluate};
+use marlo_ir::eval::{Batch, NO_CLASS, Scalar, apply, evaluate, hardest, kept_rows};
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::Loss;
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape;
-use marlo_ir::simplify::expand_angles;
+use marlo_ir::simplify;
 
 use crate::operation::{Partial, record};
 use crate::{DfdxError, Element, Outcome};
@@ -39,7 +39,7 @@ where
     Cpu: Device<E>,
 {
     let normal = loss.normalised();
-    let (graph, map) = expand_angles(&normal.graph, &[normal.row, normal.total]);
+    let (graph, map) = simplify::lower(&normal.graph, &[normal.row, normal.total]);
     let [row, total] = [normal.row, normal.total].map(|id| map[id.index()].unwrap_or(id));
     let mut lowering = Lowering::new(&graph, batch)?;
     let needed = graph.reachable(&[row, total]);
@@ -148,8 +148,12 @@ where
         let numbers: Option<Vec<E>> =
             args.iter().map(|a| if let Value::Number(x) = a { Some(*x) } else { None }).collect();
         if self.graph.shape(id) == shape::Shape::Scalar && !op.is_batch() {
+            if op == Op::KeptI {
+                let kept = kept_rows(self.number(self.graph.args(id)[0]), batch.rows);
+                return Ok(Value::Number(<E as Scalar>::from_f64(kept as f64)));
+            }
             // Sizes and hyperparameters: what the reference says of them.
-            if args.is_empty() || op == Op::KeptI {
+            if args.is_empty() {
                 return Ok(Value::Number(evaluate(self.graph, &[id], batch)[0][0]));
             }
             if let Some(numbers) = numbers {
@@ -171,7 +175,7 @@ where
                 let cells = self.cells(&args[0])?;
                 self.over_classes(op, &cells).map(Value::Row)
             }
-            Op::SumI | Op::MeanI | Op::TopI | Op::InTopI => self.over_batch(id, op, &args[0]),
+            Op::SumI | Op::MeanI | Op::InTopI => self.over_batch(id, op, &args[0]),
             _ => self.elementwise(id, op, args),
         }
     }
@@ -240,44 +244,29 @@ where
     fn over_batch(&mut self, id: Id, op: Op, x: &Value<E>) -> Result<Value<E>, DfdxError> {
         let x = self.rows(x)?;
         let rows = self.batch.rows;
-        let share = |n: f64| <E as Scalar>::from_f64(1.0 / n);
         Ok(match op {
             Op::SumI => Value::Scalar(self.on_tape(&x, |x| Ok(x.try_sum::<(), Axis<0>>()?))?),
-            Op::MeanI => Value::Scalar(
-                self.on_tape(&x, |x| Ok(x.try_sum::<(), Axis<0>>()?.try_mul(share(rows as f64))?))?,
-            ),
-            _ => {
-                let hard = self.hardest(id, &x)?;
-                if op == Op::InTopI {
-                    return Ok(Value::Row(hard));
-                }
-                let kept = hard.as_vec().iter().map(|h| Scalar::to_f64(*h)).sum::<f64>();
-                Value::Scalar(
-                    self.on_tape(&x, |x| {
-                        Ok(x.try_mul(hard)?.try_sum::<(), Axis<0>>()?.try_mul(share(kept))?)
-                    })?,
-                )
-            }
+            Op::MeanI => Value::Scalar(self.on_tape(&x, |x| {
+                Ok(x.try_sum::<(), Axis<0>>()?.try_div(<E as Scalar>::from_f64(rows as f64))?)
+            })?),
+            _ => Value::Row(self.hardest(id, &x)?),
         })
     }
 
-    /// 1 for the rows among the hardest share: ranked outside dfdx, as a constant.
+    /// 1 for the rows among the hardest: ranked outside dfdx, as a constant.
     fn hardest(&self, id: Id, x: &Tensor<Rows, E, Cpu>) -> Result<Tensor<Rows, E, Cpu>, DfdxError> {
-        let share = match &self.values[&self.graph.args(id)[1]] {
-            Value::Number(share) => *share,
-            Value::Scalar(t) => t.as_vec()[0],
-            Value::Row(_) | Value::Cell(_) => E::default(),
-        };
-        let values = x.as_vec();
-        let kept =
-            ((share.to_f64() * values.len() as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, values.len());
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(std::cmp::Ordering::Equal));
-        let mut hard = vec![E::default(); values.len()];
-        for &row in &order[..kept] {
-            hard[row] = <E as Scalar>::from_f64(1.0);
+        let count = self.number(self.graph.args(id)[1]) as usize;
+        let one = |hard| <E as Scalar>::from_f64(if hard { 1.0 } else { 0.0 });
+        self.constant(hardest(&x.as_vec(), count).into_iter().map(one).collect(), *x.shape())
+    }
+
+    /// A value of the whole batch.
+    fn number(&self, id: Id) -> f64 {
+        match &self.values[&id] {
+            Value::Number(x) => Scalar::to_f64(*x),
+            Value::Scalar(t) => Scalar::to_f64(t.as_vec()[0]),
+            Value::Row(_) | Value::Cell(_) => unreachable!("a row or cell is no value of the whole batch"),
         }
-        self.constant(hard, *x.shape())
     }
 
     /// A value as one a row.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::graph::{Graph, Id};
-use crate::op::Op;
+use crate::op::{Op, Rule};
 use crate::shape::Shape;
 
 /// ∂root/∂w for each w in `wrt`, as new nodes of the same graph.
@@ -25,7 +25,7 @@ pub fn differentiate(graph: &mut Graph, root: Id, wrt: &[Id]) -> Vec<Id> {
         let args = graph.args(id).to_vec();
         for (place, &arg) in args.iter().enumerate() {
             let Some(mut part) = pullback(graph, id, &args, place, adjoint) else { continue };
-            part = reduce(graph, part, graph.shape(id), graph.shape(arg), graph.op(id));
+            part = reduce(graph, part, read_at(graph, id), graph.shape(arg));
             let sum = match adjoints.get(&arg) {
                 Some(&before) => graph.add(Op::Add, &[before, part]),
                 None => part,
@@ -36,11 +36,17 @@ pub fn differentiate(graph: &mut Graph, root: Id, wrt: &[Id]) -> Vec<Id> {
     wrt.iter().map(|w| adjoints.get(w).copied().unwrap_or(zero)).collect()
 }
 
-/// Where a value was broadcast, its adjoint is summed back.
-fn reduce(graph: &mut Graph, part: Id, from: Shape, to: Shape, op: Op) -> Id {
-    if op.is_class_reduction() || op.is_batch() {
-        return part;
+/// The shape at which a node reads its arguments: a reduction reads more than it gives.
+fn read_at(graph: &Graph, id: Id) -> Shape {
+    match graph.op(id).entry().rule {
+        Rule::OverClasses => Shape::Cell,
+        Rule::OverBatch | Rule::WithinBatch => Shape::Row,
+        Rule::Fixed(_) | Rule::Join => graph.shape(id),
     }
+}
+
+/// Where a value was broadcast, its adjoint is summed back.
+fn reduce(graph: &mut Graph, part: Id, from: Shape, to: Shape) -> Id {
     let mut part = part;
     if from == Shape::Cell && to < Shape::Cell {
         part = graph.add(Op::SumK, &[part]);
@@ -166,8 +172,8 @@ fn pullback(g: &mut Graph, id: Id, args: &[Id], place: usize, adjoint: Id) -> Op
             if place == 1 {
                 return None;
             }
-            let on = g.add(Op::InTopI, &[arg(0), arg(1)]);
             let kept = g.add(Op::KeptI, &[arg(1)]);
+            let on = g.add(Op::InTopI, &[arg(0), kept]);
             let share = g.add(Op::Div, &[adjoint, kept]);
             return Some(g.add(Op::Select, &[on, share, zero]));
         }

@@ -37,6 +37,8 @@ pub struct Node {
     pub shape: Shape,
     /// What the value means.
     pub kind: Kind,
+    /// How deep the expression is; 0 for a leaf.
+    pub depth: u32,
     /// A hash of the whole expression that does not depend on the order in which nodes were made.
     pub key: u64,
 }
@@ -172,8 +174,9 @@ impl Graph {
         };
         let kind = self.infer(op, args);
         let key = self.key(op, args);
+        let depth = args.iter().map(|&a| self.node(a).depth + 1).max().unwrap_or(0);
         let id = Id(self.nodes.len() as u32);
-        self.nodes.push(Node { op, args: slots, shape, kind, key });
+        self.nodes.push(Node { op, args: slots, shape, kind, depth, key });
         self.known.insert((op, slots), id);
         id
     }

@@ -132,7 +132,7 @@ pub enum Op {
     MeanI,
     /// `TopI(x, share)`: the mean of the hardest share of the batch.
     TopI,
-    /// `InTopI(x, share)`: is the row among the hardest share? Ties go to the earlier row.
+    /// `InTopI(x, n)`: is the row among the n hardest? Ties go to the earlier row.
     InTopI,
     /// `KeptI(share)`: how many rows are kept: ⌊share·B⌋, at least 1.
     KeptI,
@@ -243,7 +243,7 @@ impl Op {
             Op::MeanI =>  entry("mean[i]", 1, OverBatch, r"\operatorname{mean}", "", ANY),
             Op::TopI =>   entry("top[i]", 2, OverBatch, r"\operatorname{top}", "", ANY),
             Op::InTopI => entry("in_top[i]", 2, WithinBatch, r"\operatorname{hard}", "", (0.0, 1.0)),
-            Op::KeptI =>  entry("kept[i]", 1, Fixed(Scalar), r"\operatorname{kept}", "", (1.0, INF)),
+            Op::KeptI =>  entry("kept[i]", 1, Fixed(Scalar), r"\operatorname{kept}", "kept_rows_($0)", (1.0, INF)),
         }
     }
 

@@ -13,12 +13,12 @@ use crate::graph::{Graph, Id};
 use crate::loss::{Gradient, Loss, Named};
 use crate::op::Op;
 use crate::shape::Shape;
-use crate::simplify::expand_angles;
+use crate::simplify::lower;
 
 /// A plan for the loss and gradient of a batch, row by row.
 #[derive(Clone, Debug)]
 pub struct RowProgram {
-    /// The gradient, its angle operations expanded (see [`expand_angles`]).
+    /// The gradient, in what backends compute (see [`lower`]).
     pub gradient: Gradient,
     /// The formulas of loss and gradient, as text.
     pub formulas: String,
@@ -62,7 +62,7 @@ pub enum Step {
 impl RowProgram {
     /// Plans a loss.
     pub fn of(loss: &Loss) -> RowProgram {
-        let gradient = expanded(&loss.gradient());
+        let gradient = lowered(&loss.gradient());
         let roots = gradient.roots().map(|root| root.1);
         let graph = &gradient.loss.graph;
         let needed = graph.reachable(&roots);
@@ -200,11 +200,11 @@ impl RowProgram {
     }
 }
 
-fn expanded(gradient: &Gradient) -> Gradient {
+fn lowered(gradient: &Gradient) -> Gradient {
     let loss = &gradient.loss;
     let mut roots: Vec<Id> = gradient.roots().iter().map(|r| r.1).collect();
     roots.extend(loss.names.iter().map(|n| n.id));
-    let (graph, map) = expand_angles(&loss.graph, &roots);
+    let (graph, map) = lower(&loss.graph, &roots);
     let at = |id: Id| map[id.index()].unwrap_or(id);
     let names = loss.names.iter().map(|n| Named { id: at(n.id), ..n.clone() }).collect();
     let loss = Loss { name: loss.name.clone(), graph, row: at(loss.row), total: at(loss.total), names };

@@ -34,8 +34,8 @@ pub struct Shader {
     pub batch: Vec<Id>,
     /// The number of invocations that work on a row.
     pub workgroup: u32,
-    /// The most sweeps over the classes that one pass makes.
-    pub sweeps: u32,
+    /// The most loop iterations that one pass makes for a class, over all of its sweeps.
+    pub loops: u32,
 }
 
 /// One entry point.
@@ -70,14 +70,12 @@ pub fn emit_with(program: &RowProgram, workgroup: u32) -> Shader {
             if emitter.read_again(number, op) {
                 let entry = format!("batch_{}", passes.len());
                 let once = program.graph().op(op) != Op::InTopI;
-                body += &emitter.batch(op, &entry);
+                body += &emitter.batch(number, op, &entry);
                 passes.push(Pass { entry, once, reads_matrix: false, writes_gradient: false });
             }
         }
     }
-    let sweeps =
-        |phase: &Phase| phase.steps.iter().filter(|s| matches!(s, Step::Sweep { .. })).count() as u32;
-    let sweeps = program.phases.iter().map(sweeps).max().unwrap_or(0);
+    let loops = program.phases.iter().map(|phase| loops(program.graph(), phase)).max().unwrap_or(0);
     let body = format!("{}{body}", sweep::reductions(&body, workgroup));
     let used = helpers::used_by(&body);
     let source = format!(
@@ -86,7 +84,21 @@ pub fn emit_with(program: &RowProgram, workgroup: u32) -> Shader {
         if used.is_empty() { used } else { used + "\n\n" },
         body.trim_end()
     );
-    Shader { source, passes, kept: emitter.kept, batch: emitter.batch_values, workgroup, sweeps }
+    Shader { source, passes, kept: emitter.kept, batch: emitter.batch_values, workgroup, loops }
+}
+
+/// The loop iterations of a pass for a class: one a sweep, and those of the functions that it calls.
+fn loops(graph: &Graph, phase: &Phase) -> u32 {
+    let inner = |id: &Id| match graph.op(*id) {
+        Op::CosAngle | Op::SinAngle | Op::SinRatio => helpers::MOST_TURNS,
+        Op::Pow => graph.constant(graph.args(*id)[1]).map_or(0, |n| n.abs() as u32),
+        _ => 0,
+    };
+    let sweep = |step: &Step| match step {
+        Step::Row(_) => 0,
+        Step::Sweep { cells, .. } => 1 + cells.iter().map(inner).sum::<u32>(),
+    };
+    phase.steps.iter().map(sweep).sum()
 }
 
 pub(crate) struct Emitter<'a> {
@@ -229,19 +241,7 @@ impl<'a> Emitter<'a> {
             "@compute @workgroup_size({})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n    let row = params.first + group.x;\n    let base = group.x * params.classes;\n    let label = labels[row];\n",
             self.workgroup
         );
-        for before in &self.program.phases[..number] {
-            for &op in before.batch.iter().filter(|op| self.batch_values.contains(op)) {
-                let place = self.batch_values.iter().position(|v| *v == op).unwrap_or(0);
-                let name = self.names.name(self.graph, op);
-                let _ = writeln!(out, "    let {name} = batch[{place}];");
-                self.bound.insert(op, name);
-            }
-            for &id in &before.after {
-                if self.graph.args(id).iter().all(|a| self.available(*a)) {
-                    self.define(&mut out, "    ", id);
-                }
-            }
-        }
+        out += &self.earlier(number);
         for &id in &phase.reads {
             let name = self.names.name(self.graph, id);
             let stored = self.stored(id, "row");
@@ -265,6 +265,25 @@ impl<'a> Emitter<'a> {
         }
         out += &self.results(number, phase);
         out + "}\n\n"
+    }
+
+    /// What the batch operations of earlier passes gave, and the scalars that are made from it.
+    fn earlier(&mut self, number: usize) -> String {
+        let mut out = String::new();
+        for before in &self.program.phases[..number] {
+            for &op in before.batch.iter().filter(|op| self.batch_values.contains(op)) {
+                let place = self.batch_values.iter().position(|v| *v == op).unwrap_or(0);
+                let name = self.names.name(self.graph, op);
+                let _ = writeln!(out, "    let {name} = batch[{place}];");
+                self.bound.insert(op, name);
+            }
+            for &id in &before.after {
+                if self.graph.args(id).iter().all(|a| self.available(*a)) {
+                    self.define(&mut out, "    ", id);
+                }
+            }
+        }
+        out
     }
 
     fn available(&self, id: Id) -> bool {
@@ -362,7 +381,10 @@ impl<'a> Emitter<'a> {
             return (name.clone(), Bind::Atom);
         }
         if let Some((_, name)) = self.uniforms.iter().find(|u| u.0 == id) {
-            return (format!("params.{name}"), Bind::Atom);
+            return match self.is_mask(id) {
+                true => (format!("params.{name} != 0.0"), Bind::Compare),
+                false => (format!("params.{name}"), Bind::Atom),
+            };
         }
         let args = self.graph.args(id);
         let op = self.graph.op(id);
@@ -408,79 +430,60 @@ impl<'a> Emitter<'a> {
         (text, bind)
     }
 
-    fn batch(&mut self, op: Id, entry: &str) -> String {
+    /// An operation over the batch, from what the rows stored.
+    fn batch(&mut self, number: usize, op: Id, entry: &str) -> String {
         self.bound.clear();
         let args = self.graph.args(op).to_vec();
         let workgroup = self.workgroup;
-        let here = self.stored(args[0], "row");
-        let there = self.stored(args[0], "j");
-        let ranked = "f32(other > value || (other == value && j < row))".to_owned();
         let mut out = format!(
-            "@compute @workgroup_size({workgroup})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n"
+            "@compute @workgroup_size({workgroup})
+fn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n"
         );
-        let share = args.get(1).map(|&share| self.kept_rows(share));
-        match (self.graph.op(op), share) {
-            (Op::InTopI, Some(kept_rows)) => {
-                let target = self.stored(op, "row");
-                let _ = write!(
-                    out,
-                    "    // Is the row among the hardest? Its rank is the number of rows before it.
+        out += &self.earlier(number);
+        let [here, there] = ["row", "j"].map(|row| match self.graph.shape(args[0]) {
+            Shape::Scalar => self.expr(args[0]),
+            _ => self.stored(args[0], row),
+        });
+        if self.graph.op(op) == Op::InTopI {
+            let count = self.expr(args[1]);
+            let target = self.stored(op, "row");
+            let _ = write!(
+                out,
+                "    // Is the row among the hardest? Its rank is the number of rows before it.
     let row = params.first + group.x;
     let value = {here};
     var before = 0.0;
     for (var j = lane; j < params.rows; j += {workgroup}u) {{
         let other = {there};
-        before += {ranked};
+        before += f32(other > value || (other == value && j < row));
     }}
     let rank = sum_lanes(lane, before);
     if (lane == 0u) {{
-        {target} = select(0.0, 1.0, rank < {kept_rows});
+        {target} = select(0.0, 1.0, rank < {count});
     }}
+}}
+
 "
-                );
-            }
-            (kind, share) => {
-                let place = self.batch_values.iter().position(|v| *v == op).unwrap_or(0);
-                let body = match &share {
-                    Some(kept_rows) => format!(
-                        "        let value = {here};
-        var rank = 0.0;
-        for (var j = 0u; j < params.rows; j += 1u) {{
-            let other = {there};
-            rank += {ranked};
-        }}
-        part += select(0.0, value / {kept_rows}, rank < {kept_rows});
-"
-                    ),
-                    None => format!("        part += {here};\n"),
-                };
-                let scale = if kind == Op::MeanI { " / f32(params.rows)" } else { "" };
-                let _ = write!(
-                    out,
-                    "    var part = 0.0;
+            );
+            return out;
+        }
+        let place = self.batch_values.iter().position(|v| *v == op).unwrap_or(0);
+        let scale = if self.graph.op(op) == Op::MeanI { " / f32(params.rows)" } else { "" };
+        let _ = write!(
+            out,
+            "    var part = 0.0;
     for (var row = lane; row < params.rows; row += {workgroup}u) {{
-{body}    }}
+        part += {here};
+    }}
     let total = sum_lanes(lane, part);
     if (lane == 0u) {{
         batch[{place}] = total{scale};
     }}
-"
-                );
-            }
-        }
-        out + "}\n\n"
-    }
+}}
 
-    /// How many rows a share keeps: a uniform where the program has it.
-    fn kept_rows(&self, share: Id) -> String {
-        let found = self
-            .uniforms
-            .iter()
-            .find(|(id, _)| self.graph.op(*id) == Op::KeptI && self.graph.args(*id)[0] == share);
-        match found {
-            Some((_, name)) => format!("params.{name}"),
-            None => format!("max(floor({} * f32(params.rows) * 1.0000001), 1.0)", self.expr(share)),
-        }
+"
+        );
+        out
     }
 
     /// Is the value one a cell?

@@ -10,6 +10,9 @@ struct Helper {
     text: &'static str,
 }
 
+/// The most iterations of a recurrence for cos(aθ) and the like.
+pub(crate) const MOST_TURNS: u32 = 16;
+
 const HELPERS: &[Helper] = &[
     Helper {
         name: "exp_",
@@ -223,6 +226,15 @@ fn parity_(k: f32) -> f32 {
 fn pow_(x: f32, y: f32) -> f32 {
     let size = select(exp_(y * ln_(abs(x))), 0.0, x == 0.0);
     return select(select(size, size * parity_(y), x < 0.0), 1.0, y == 0.0);
+}",
+    },
+    Helper {
+        name: "kept_rows_",
+        calls: &[],
+        text: "// How many rows a share keeps, at least 1.
+fn kept_rows_(share: f32) -> f32 {
+    let rows = f32(params.rows);
+    return clamp(floor(share * rows * 1.0000001), 1.0, rows);
 }",
     },
     Helper {

@@ -245,7 +245,7 @@ impl<'g> Kernel<'g> {
     /// When a row does not fit the device, memory runs out, or the device is lost.
     pub fn run(&self, batch: &Batch<f32>) -> Result<Outcome, GpuError> {
         let wider;
-        let compiled = match self.workgroup_for(batch.classes)? {
+        let compiled = match self.workgroup_for(batch)? {
             WORKGROUP => &self.compiled,
             more => {
                 wider = Compiled::new(self.gpu, &self.program, more)?;
@@ -301,18 +301,21 @@ impl<'g> Kernel<'g> {
         Ok(self.program.total(&batch.params, batch.classes, &row))
     }
 
-    /// More invocations a row where the classes are so many that one would loop too often.
-    fn workgroup_for(&self, classes: usize) -> Result<u32, GpuError> {
-        let sweeps = self.compiled.shader.sweeps as usize;
+    /// More invocations a row where the classes, or the rows of a batch operation, are so many that one would loop too
+    /// often.
+    fn workgroup_for(&self, batch: &Batch<f32>) -> Result<u32, GpuError> {
+        let shader = &self.compiled.shader;
+        let couples = shader.passes.iter().any(|pass| !pass.reads_matrix);
+        let work = (shader.loops as usize * batch.classes).max(if couples { batch.rows } else { 0 });
         let limits = &self.gpu.limits;
         let most = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
         let mut workgroup = WORKGROUP;
-        while sweeps * classes.div_ceil(workgroup as usize) > MOST_ITERATIONS {
+        while work.div_ceil(workgroup as usize) > MOST_ITERATIONS {
             workgroup *= 2;
             if workgroup > most {
-                let limit = MOST_ITERATIONS / sweeps.max(1) * most as usize;
-                let what = format!("a row of {classes} classes");
-                return Err(GpuError::TooLarge { what, limit: format!("{limit} classes") });
+                let what = format!("a batch of {} rows and {} classes", batch.rows, batch.classes);
+                let limit = format!("{most} invocations a row, each with {MOST_ITERATIONS} loop iterations");
+                return Err(GpuError::TooLarge { what, limit });
             }
         }
         Ok(workgroup)

@@ -7,5 +7,5 @@ mod scalar;
 
 pub use batch::{Batch, InputError, OVERSHOOT, SettingError, settings};
 pub use dual::Dual;
-pub use reference::{apply, evaluate};
+pub use reference::{apply, evaluate, hardest, kept_rows};
 pub use scalar::{NO_CLASS, Scalar};

@@ -90,7 +90,9 @@ impl<'a, S: Scalar> State<'a, S> {
             Op::Param(p) => S::from_f64(batch.params[p as usize]),
             Op::BatchSize => S::from_f64(batch.rows as f64),
             Op::Others => S::from_f64(batch.classes.saturating_sub(1).max(1) as f64),
-            Op::KeptI => S::from_f64(kept(self.at(self.graph.args(id)[0], 0, 0).to_f64(), batch.rows) as f64),
+            Op::KeptI => {
+                S::from_f64(kept_rows(self.at(self.graph.args(id)[0], 0, 0).to_f64(), batch.rows) as f64)
+            }
             op => self.elementwise(op, id, 0, 0),
         }
     }
@@ -136,9 +138,10 @@ impl<'a, S: Scalar> State<'a, S> {
                     return S::from_f64(NO_CLASS);
                 };
                 if op == Op::MaxK {
-                    let tied = others().filter(|x| *x == max);
-                    let count = S::from_f64(others().filter(|x| *x == max).count() as f64);
-                    return if count == S::one() { max } else { sum(tied) / count };
+                    // The value is exactly the maximum; its derivative is the mean of those that are tied.
+                    let tied = || others().filter(|x| *x == max);
+                    let slope = sum(tied().map(|x| x - x.detach())) / S::from_f64(tied().count() as f64);
+                    return max.detach() + slope;
                 }
                 max + sum(others().map(|b| (b - max).exp())).ln()
             }
@@ -153,31 +156,31 @@ impl<'a, S: Scalar> State<'a, S> {
             Op::SumI => sum(values.into_iter()),
             Op::MeanI => sum(values.into_iter()) / count,
             op => {
-                let share = self.at(args[1], 0, 0).to_f64();
-                let hard = hardest(&values, kept(share, self.batch.rows));
+                let given = self.at(args[1], 0, 0).to_f64();
+                let count = if op == Op::TopI { kept_rows(given, self.batch.rows) } else { given as usize };
+                let hard = hardest(&values, count);
                 if op == Op::InTopI {
                     self.rows[id.index()] = hard.iter().map(|&h| truth(h)).collect();
                     return;
                 }
-                let kept = S::from_f64(hard.iter().filter(|h| **h).count() as f64);
-                sum(values.into_iter().zip(&hard).filter(|v| *v.1).map(|v| v.0)) / kept
+                sum(values.into_iter().zip(&hard).filter(|v| *v.1).map(|v| v.0)) / S::from_f64(count as f64)
             }
         };
         self.scalars[id.index()] = total;
     }
 }
 
-/// ⌊share·rows⌋ up to rounding, at least 1.
-pub(crate) fn kept(share: f64, rows: usize) -> usize {
+/// How many rows a share keeps: ⌊share·rows⌋ up to rounding, at least 1.
+pub fn kept_rows(share: f64, rows: usize) -> usize {
     ((share * rows as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, rows)
 }
 
-/// The rows with the greatest values; ties go to the earlier row.
-fn hardest<S: Scalar>(values: &[S], kept: usize) -> Vec<bool> {
+/// Is each row among the `count` with the greatest values? Ties go to the earlier row.
+pub fn hardest<S: Scalar>(values: &[S], count: usize) -> Vec<bool> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(std::cmp::Ordering::Equal));
     let mut hard = vec![false; values.len()];
-    for &row in &order[..kept] {
+    for &row in &order[..count.min(values.len())] {
         hard[row] = true;
     }
     hard

@@ -99,10 +99,11 @@ impl Math {
             Math::Symbol(_) => 1,
             Math::Power(..) => 2,
             Math::Sum(_) => 3,
-            Math::Call(..) => 4,
-            Math::Bracket(_) | Math::Mask(_) => 6,
-            Math::Fraction(..) => 7,
-            _ => 5,
+            Math::Bracket(_) | Math::Mask(_) => 5,
+            Math::Fraction(..) => 6,
+            // Last, for ln p·x would be read as ln(p·x).
+            Math::Call(..) | Math::Over(..) => 7,
+            _ => 4,
         });
         let product = match flat.len() {
             0 => Math::Number("1".into()),

@@ -179,12 +179,12 @@ impl<'a> Reader<'a> {
         let (no_else, no_then) = (zero(args[2]), zero(args[1]));
         if no_else {
             let (inside, mask) = (self.read(args[1]), self.mask(args[0]));
-            return Math::product(vec![inside, mask]);
+            return masked(inside, mask);
         }
         if no_then {
             let (inside, mask) = (self.read(args[2]), self.mask(args[0]));
             let off = Math::sum(vec![(false, Math::Number("1".into())), (true, mask)]);
-            return Math::product(vec![inside, off]);
+            return masked(inside, off);
         }
         let mask = self.read(args[0]);
         Math::Cases(Box::new(mask), Box::new(self.read(args[1])), Box::new(self.read(args[2])))
@@ -406,6 +406,20 @@ impl<'a> Reader<'a> {
         let below =
             Math::sum(vec![(false, Math::exp(a)), (false, Math::Over("Σ", "k", Box::new(Math::exp(b))))]);
         Equation { left, right: Math::Fraction(Box::new(Math::exp(above)), Box::new(below)) }
+    }
+}
+
+/// A value times its mask; of a fraction, the numerator's last factor.
+fn masked(value: Math, mask: Math) -> Math {
+    match value.split_sign() {
+        (negative, Math::Fraction(above, below)) => {
+            let ratio = Math::Fraction(Box::new(Math::product(vec![*above, mask])), below);
+            if negative { ratio.minus() } else { ratio }
+        }
+        (negative, value) => {
+            let product = Math::product(vec![value, mask]);
+            if negative { product.minus() } else { product }
+        }
     }
 }
 

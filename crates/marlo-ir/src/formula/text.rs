@@ -79,7 +79,12 @@ pub(super) fn math(m: &Math) -> String {
             format!("{}/{}", within(above, Bind::Product), within(below, Bind::Prefix))
         }
         Math::Power(base, exponent) => {
-            format!("{}^{}", within(base, Bind::Atom), within(exponent, Bind::Atom))
+            // e^b_k would be read as (e^b)_k.
+            let exponent = match &**exponent {
+                Math::Symbol(s) if !s.index.is_empty() => format!("({})", symbol(s)),
+                other => within(other, Bind::Atom),
+            };
+            format!("{}^{exponent}", within(base, Bind::Atom))
         }
         Math::Call(name, _, args) => match bare(name, args) {
             Some(s) => format!("{name} {}", symbol(s)),

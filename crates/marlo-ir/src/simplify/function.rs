@@ -189,7 +189,17 @@ impl Simplifier {
         }
     }
 
-    /// The addition theorems, down to what a backend computes (see [`super::expand_angles`]).
+    /// Σ over the kept rows / their number (see [`super::lower`]).
+    pub(super) fn expand_top(&mut self, x: Id, share: Id) -> Id {
+        let zero = self.number(0.0);
+        let count = self.apply(Op::KeptI, &[share]);
+        let hard = self.apply(Op::InTopI, &[x, count]);
+        let kept = self.select(hard, x, zero);
+        let sum = self.apply(Op::SumI, &[kept]);
+        self.apply(Op::Div, &[sum, count])
+    }
+
+    /// The addition theorems, down to what a backend computes (see [`super::lower`]).
     pub(super) fn expand_angle(&mut self, op: Op, args: &[Id]) -> Id {
         let [a, b, c] = [args[0], args[1], args[2]];
         let zero = self.number(0.0);

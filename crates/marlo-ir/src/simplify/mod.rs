@@ -10,6 +10,7 @@ mod sum;
 
 use crate::graph::{Graph, Id};
 use crate::op::Op;
+use crate::shape::Shape;
 
 /// The simplified graph of what `roots` need, and a map from old nodes to new (`None` for nodes that nobody needs).
 pub fn simplify(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
@@ -21,12 +22,15 @@ pub fn without_detach(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
     rebuild(graph, roots, |s, op, args| if op == Op::Detach { args[0] } else { s.apply(op, args) })
 }
 
-/// Rewrites the angle operations into what a backend computes: c·cos b − sin θ·sin b in place of cos(θ + b), and
-/// so on. What remains of them is sin θ = √((1−c)(1+c)), 1/sin θ, and cos(aθ), sin(aθ), sin(aθ)/sin θ for an `a` that
-/// is known only at run time.
-pub fn expand_angles(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
+/// Rewrites what no backend computes as such.
+///
+/// Angles: c·cos b − sin θ·sin b in place of cos(θ + b), and so on; what remains of them is sin θ = √((1−c)(1+c)),
+/// 1/sin θ, and cos(aθ), sin(aθ), sin(aθ)/sin θ for an `a` that is known only at run time. The mean of the hardest
+/// share: the sum over the samples that are kept by their number.
+pub fn lower(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
     rebuild(graph, roots, |s, op, args| match op {
         Op::CosAngle | Op::SinAngle | Op::SinRatio => s.expand_angle(op, args),
+        Op::TopI => s.expand_top(args[0], args[1]),
         _ => s.apply(op, args),
     })
 }
@@ -71,6 +75,10 @@ impl Simplifier {
             Op::Pow => self.power(args[0], args[1]),
             Op::Select => self.select(args[0], args[1], args[2]),
             Op::SumK => self.sum_over_classes(args[0]),
+            Op::SumI | Op::MeanI | Op::TopI if self.g.shape(args[0]) == Shape::Scalar => {
+                let batch = self.g.add(Op::BatchSize, &[]);
+                if op == Op::SumI { self.product(&[(args[0], 1.0), (batch, 1.0)]) } else { args[0] }
+            }
             _ => self.function(op, args),
         }
     }
@@ -105,8 +113,8 @@ impl Simplifier {
     }
 
     /// Where factors and terms stand: literals, hyperparameters in the order of the header, other scalars, rows,
-    /// cells; within one group by what they are, never by when they were made.
-    fn rank(&self, id: Id) -> (u8, u32, u64) {
+    /// cells; within one group the simple before the deep, then by what they are, never by when they were made.
+    fn rank(&self, id: Id) -> (u8, u32, u32, u64) {
         let node = self.g.node(id);
         let (group, place) = match node.op {
             Op::Const(_) => (0, 0),
@@ -116,6 +124,6 @@ impl Simplifier {
             Op::Select => (3 + node.shape as u8, u32::MAX),
             _ => (3 + node.shape as u8, u32::MAX / 2),
         };
-        (group, place, node.key)
+        (group, place, node.depth, node.key)
     }
 }
