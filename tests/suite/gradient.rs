@@ -65,11 +65,8 @@ pub(crate) fn rounding_decides(loss: &Loss, batch: &Batch<f64>) -> bool {
     let here = outcome(batch);
     (1..=8).any(|step| {
         let mut moved = batch.clone();
-        moved
-            .matrix
-            .iter_mut()
-            .enumerate()
-            .for_each(|(at, x)| *x += 1e-13 * f64::from(step) * (1.0 + at as f64));
+        let inputs = moved.matrix.iter_mut().chain(moved.vectors.iter_mut().flatten());
+        inputs.enumerate().for_each(|(at, x)| *x += 1e-13 * f64::from(step) * (1.0 + at as f64));
         let there = outcome(&moved);
         (here.0 - there.0).abs() > 1e-8 || (here.1 - there.1).abs() > 1e-6 * (1.0 + here.1.abs())
     })

@@ -178,11 +178,11 @@ impl Maker {
             }
             30 | 31 => {
                 // cos and sin of an angle that is linear in θ, at the label or at another class.
-                let theta = self.values[if z.index() % 2 == 0 { 4 } else { 6 }];
+                let theta = self.values[if z.index().is_multiple_of(2) { 4 } else { 6 }];
                 let factor = self.values[if op % 36 == 30 { 2 } else { 0 }];
                 let turned = self.apply(Op::Mul, &[theta, factor])?;
                 let shifted = self.apply(Op::Sub, &[turned, y])?;
-                self.apply(if y.index() % 2 == 0 { Op::Cos } else { Op::Sin }, &[shifted])
+                self.apply(if y.index().is_multiple_of(2) { Op::Cos } else { Op::Sin }, &[shifted])
             }
             32 => {
                 let (near, same) = (self.apply(Op::Le, &[x, y])?, self.apply(Op::Eq, &[y, x])?);

@@ -69,7 +69,11 @@ pub struct Distribution<'g> {
     inner: build::Distribution,
 }
 
-/// What a loss may end with: one value a sample, or one for the batch.
+/// What a loss may end with, and the target of a softmax be: one value a sample, or one for the batch.
+#[diagnostic::on_unimplemented(
+    message = "one value a sample is wanted here, and this has the shape {Self}",
+    note = "reduce over the classes first: `sum_over_classes`, `mean_over_classes`, `max_over_classes`, `lse_over_classes`"
+)]
 pub trait LossShape: ShapeType {}
 impl LossShape for Row {}
 impl LossShape for Scalar {}

@@ -1,0 +1,10 @@
+//! An angle and a cosine have no sum.
+use marlo_ir::typed::{self, kinds};
+
+fn main() {
+    typed::define("wrong", |l| {
+        let s = l.param::<kinds::Scale>("s", 64.0, 1.0..=128.0);
+        let m = l.param::<kinds::Angle>("m", 0.5, 0.0..=1.5);
+        typed::ce(typed::softmax(s * (l.cos_target() + m), s * l.cos_other()))
+    });
+}

@@ -1,0 +1,10 @@
+//! A mask is no number.
+use marlo_ir::typed::{self, kinds};
+
+fn main() {
+    typed::define("wrong", |l| {
+        let s = l.param::<kinds::Scale>("s", 64.0, 1.0..=128.0);
+        let hard = l.cos_other().gt(l.cos_target());
+        typed::ce(typed::softmax(s * l.cos_target(), s * l.cos_other() * hard))
+    });
+}
