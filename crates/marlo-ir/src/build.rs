@@ -10,7 +10,7 @@ use crate::shape::Shape;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TypeError {
     /// Two kinds that have no sum, difference, comparison or common choice.
-    #[error("a {left} and a {right} can't be {verb}")]
+    #[error("{} and {} can't be {verb}", .left.with_article(), .right.with_article())]
     Kinds {
         /// "added", "compared", …
         verb: &'static str,
@@ -20,7 +20,7 @@ pub enum TypeError {
         right: Kind,
     },
     /// An argument of the wrong kind.
-    #[error("`{function}` takes {wanted}, and this is a {found}")]
+    #[error("`{function}` takes {wanted}, and this is {}", .found.with_article())]
     Argument {
         /// The function's name.
         function: &'static str,

@@ -64,6 +64,12 @@ impl Kind {
         }
     }
 
+    /// The kind's name with its article: "an Angle", "a Cosine".
+    pub fn with_article(self) -> String {
+        let article = if self == Kind::Angle { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+
     /// The declarable kind of that name.
     pub fn from_name(name: &str) -> Option<Kind> {
         Self::DECLARABLE.into_iter().find(|k| k.name() == name)

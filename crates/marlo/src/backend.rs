@@ -89,7 +89,8 @@ impl Backend {
         }
     }
 
-    /// Runs a loss. wgpu computes in f32, whatever the precision of the batch.
+    /// Runs a loss. wgpu computes in f32, whatever the precision of the batch, on the default adapter; see [`on_gpu`]
+    /// for another one, or for more than one run.
     ///
     /// # Errors
     /// When the backend is not to be had on this machine, or gives a number that is not finite.
@@ -100,28 +101,37 @@ impl Backend {
                 let found = S::by_dfdx(loss, batch)?;
                 Outcome { loss: found.loss, mean_loss: found.mean_loss.to_f64(), gradient: found.gradient }
             }
-            Backend::Wgpu => {
-                let gpu = Gpu::new(None)?;
-                let found = Kernel::new(&gpu, &RowProgram::of(loss))?.run(&batch.convert::<f32>())?;
-                let widen =
-                    |values: Vec<f32>| values.into_iter().map(|v| S::from_f64(f64::from(v))).collect();
-                Outcome {
-                    loss: widen(found.loss),
-                    mean_loss: found.mean_loss,
-                    gradient: widen(found.gradient),
-                }
-            }
+            Backend::Wgpu => return on_gpu(&Gpu::new(None)?, loss, batch),
         };
-        let bad = |values: &[S]| values.iter().position(|v| !v.to_f64().is_finite());
-        match (bad(&outcome.loss), bad(&outcome.gradient)) {
-            (Some(row), _) => Err(BackendError::NotFinite { backend: self.name(), what: "loss", row }),
-            (_, Some(at)) => {
-                let row = at / batch.classes;
-                Err(BackendError::NotFinite { backend: self.name(), what: "gradient", row })
-            }
-            _ => Ok(outcome),
-        }
+        finite(self, outcome, batch.classes)
     }
+}
+
+/// Runs a loss on a device that is open already.
+///
+/// # Errors
+/// When the device refuses the work or is lost, or gives a number that is not finite.
+pub fn on_gpu<S: Precision>(gpu: &Gpu, loss: &Loss, batch: &Batch<S>) -> Result<Outcome<S>, BackendError> {
+    let found = Kernel::new(gpu, &RowProgram::of(loss))?.run(&batch.convert::<f32>())?;
+    let widen = |values: Vec<f32>| values.into_iter().map(|v| S::from_f64(f64::from(v))).collect();
+    let outcome =
+        Outcome { loss: widen(found.loss), mean_loss: found.mean_loss, gradient: widen(found.gradient) };
+    finite(Backend::Wgpu, outcome, batch.classes)
+}
+
+/// No result that is not finite leaves here.
+fn finite<S: Precision>(
+    backend: Backend,
+    outcome: Outcome<S>,
+    classes: usize,
+) -> Result<Outcome<S>, BackendError> {
+    let bad = |values: &[S]| values.iter().position(|v| !v.to_f64().is_finite());
+    let (what, row) = match (bad(&outcome.loss), bad(&outcome.gradient)) {
+        (Some(row), _) => ("loss", row),
+        (_, Some(at)) => ("gradient", at / classes),
+        _ => return Ok(outcome),
+    };
+    Err(BackendError::NotFinite { backend: backend.name(), what, row })
 }
 
 fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>) -> Outcome<S> {

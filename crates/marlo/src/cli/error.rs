@@ -30,7 +30,7 @@ impl CliError {
         match self {
             CliError::Usage(message) | CliError::Input(message) => anstream::eprintln!("error: {message}"),
             CliError::Program { path, source, diagnostics } => {
-                anstream::eprint!("{}", render_all(diagnostics, path, source, Style::Styled));
+                anstream::eprintln!("{}", render_all(diagnostics, path, source, Style::Styled));
             }
             CliError::Said => {}
         }

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out. 0 is success, 1 bad input or disagreement, 2 wrong usage.
 
+mod agree;
 mod check;
 mod compile;
 mod derive;
@@ -8,6 +9,7 @@ mod error;
 mod eval;
 mod fmt;
 mod help;
+mod input;
 mod list;
 mod run;
 mod spec;
@@ -42,6 +44,8 @@ enum Command {
     Eval(eval::Args),
     /// Go the whole way: type, gradient, shader, and agreement of all backends
     Run(run::Args),
+    /// Compare all backends on one loss or on all shipped ones
+    Agree(agree::Args),
     /// List the shipped losses
     List,
     /// Turn a folder of images into embeddings and cosines
@@ -67,6 +71,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Compile(args) => compile::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Agree(args) => agree::run(&args),
         Command::List => list::run(),
         Command::Embed(args) => embed::run(&args),
         Command::Help(args) => help::run(&args),

@@ -50,7 +50,7 @@ pub(crate) fn compile(spec: &str) -> Result<(Source, Compiled), CliError> {
         Ok(compiled) => {
             if !compiled.warnings.is_empty() {
                 let text = render_all(&compiled.warnings, &source.path, &source.text, Style::Styled);
-                anstream::eprint!("{text}");
+                anstream::eprintln!("{text}");
             }
             Ok((source, compiled))
         }
