@@ -176,3 +176,56 @@ fn wgpu_agrees_on_random_programs() {
         drawn(40, 19, 40).max_tests(200).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
     }
 }
+
+/// Rows that don't fit a binding together are worked through in chunks: the same bits, batch operations included.
+#[test]
+fn wgpu_works_through_rows_in_chunks() {
+    let Some(gpu) = gpu() else { return };
+    let classes = 96;
+    let small = Gpu::new(None).expect("it was there before").with_binding_limit(4 * classes as u64 * 3);
+    let norm = "loss scaled(norm[i]: Norm, prior[k]: Logit) {
+        let u = lse[k](norm[i] * cos[k] + prior[k]) - norm[i] * cos[y] - prior[y]
+        top[i](softplus(u), 0.5) + mean[i](u)^2
+    }";
+    let own = marlo::compile(norm, &marlo::lang::Empty).expect("the program is right").loss;
+    for loss in [spec("mv_arc_adaptive"), spec("ohem_share"), own] {
+        let batch: Batch<f32> = random_batch(&loss, 5, 11, classes).convert();
+        let program = RowProgram::of(&loss);
+        let whole = Kernel::new(gpu, &program).and_then(|k| k.run(&batch)).expect("the kernel runs");
+        let parts = Kernel::new(&small, &program).and_then(|k| k.run(&batch)).expect("the kernel runs");
+        assert_eq!(whole, parts, "{}", loss.name);
+        let exact = Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("the loss is finite");
+        let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+        let distance = distance(&exact, &wide(&whole.loss), &wide(&whole.gradient), classes, 1e-30);
+        assert!(distance <= 2e-4, "{}: {distance:e}", loss.name);
+    }
+}
+
+/// More classes than the usual workgroup can sweep over: software drivers end loops after 65,535 iterations.
+#[test]
+fn wgpu_takes_millions_of_classes() {
+    let Some(gpu) = gpu() else { return };
+    let loss = spec("normface");
+    let classes = 2_200_000;
+    let batch: Batch<f32> = random_batch(&loss, 3, 1, classes).convert();
+    let found =
+        Kernel::new(gpu, &RowProgram::of(&loss)).and_then(|k| k.run(&batch)).expect("the kernel runs");
+    let exact = Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("the loss is finite");
+    let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+    let distance = distance(&exact, &wide(&found.loss), &wide(&found.gradient), classes, 1e-30);
+    assert!(distance <= 2e-4, "{distance:e}");
+}
+
+/// A row that no binding holds is an error that says so.
+#[test]
+fn wgpu_refuses_a_row_that_does_not_fit() {
+    if gpu().is_none() {
+        return;
+    }
+    let tiny = Gpu::new(None).expect("it was there before").with_binding_limit(64);
+    let loss = spec("normface");
+    let batch: Batch<f32> = random_batch(&loss, 3, 1, 100).convert();
+    let error =
+        Kernel::new(&tiny, &RowProgram::of(&loss)).and_then(|k| k.run(&batch)).expect_err("too large");
+    assert!(error.to_string().contains("a row of 100 classes exceeds"), "{error}");
+}
