@@ -3,6 +3,7 @@
 mod agreement;
 mod formulas;
 mod gradient;
+mod language;
 mod oracle;
 mod programs;
 mod shaders;
