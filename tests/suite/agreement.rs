@@ -13,7 +13,7 @@ use crate::gradient::{batch as random_batch, rounding_decides};
 use crate::programs::{Allow, drawn, program};
 
 /// The adapter, found once. With CI set a missing one is a failure; elsewhere those tests say that they skip.
-fn gpu() -> Option<&'static Gpu> {
+pub(crate) fn gpu() -> Option<&'static Gpu> {
     static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| match Gpu::new(None) {
         Ok(gpu) => Some(gpu),

@@ -6,5 +6,6 @@ mod gradient;
 mod language;
 mod oracle;
 mod programs;
+mod real;
 mod shaders;
 mod typed;

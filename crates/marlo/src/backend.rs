@@ -28,6 +28,13 @@ pub struct Outcome<S> {
     pub gradient: Vec<S>,
 }
 
+impl<S: Scalar> Outcome<S> {
+    /// The largest entry of the gradient, without its sign.
+    pub fn largest_gradient(&self) -> f64 {
+        self.gradient.iter().map(|g| g.to_f64().abs()).fold(0.0, f64::max)
+    }
+}
+
 /// Why a backend gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {

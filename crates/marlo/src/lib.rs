@@ -20,6 +20,7 @@
 //! The crate re-exports the compiler's parts, ships the specs, and puts one door before the backends. It refuses to
 //! know a loss by name: ArcFace is a file.
 
+pub mod agree;
 pub mod backend;
 pub mod specs;
 

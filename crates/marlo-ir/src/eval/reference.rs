@@ -170,9 +170,10 @@ impl<'a, S: Scalar> State<'a, S> {
     }
 }
 
-/// How many rows a share keeps: ⌊share·rows⌋ up to rounding, at least 1.
+/// How many rows a share keeps: ⌊share·rows⌋, at least 1. A share that stood in an f32 (0.9 is 0.89999998 there) keeps as
+/// many as it did in an f64.
 pub fn kept_rows(share: f64, rows: usize) -> usize {
-    ((share * rows as f64 * (1.0 + 1e-9)).floor() as usize).clamp(1, rows)
+    ((share * rows as f64 * (1.0 + 1e-7)).floor() as usize).clamp(1, rows)
 }
 
 /// Is each row among the `count` with the greatest values? Ties go to the earlier row.

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use marlo::agree::Distance;
 use marlo::backend::{Backend, Precision, on_gpu};
 use marlo::data::array::{self, AnyArray, Array};
 use marlo::loss::Loss;
 use marlo::wgsl::Gpu;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::agree::{self, largest};
+use super::agree;
 use super::error::CliError;
 use super::input::{Input, InputArgs};
 use super::{print, spec};
@@ -121,7 +122,7 @@ fn one<S: Precision>(
     let seconds = start.elapsed().as_secs_f64();
     summary.insert("dtype".into(), if S::RESOLUTION > 1e-10 { "f32" } else { "f64" }.into());
     summary.insert("mean_loss".into(), outcome.mean_loss.into());
-    summary.insert("largest_gradient".into(), largest(&outcome.gradient).into());
+    summary.insert("largest_gradient".into(), outcome.largest_gradient().into());
     summary.insert("seconds".into(), seconds.into());
     if let Some(path) = &args.out {
         let entries = [
@@ -139,8 +140,12 @@ fn one<S: Precision>(
 pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(), CliError> {
     let batch = input.batch::<f64>(loss)?;
     let gpu = agree::open(adapter)?;
-    let found = agree::compare(loss, input, gpu.as_ref().ok())?;
-    let mut backends = found.json();
+    let found = agree::on_input(loss, input, gpu.as_ref().ok())?;
+    let entry = |b: &Distance| {
+        let differences = json!({"loss_difference": b.loss, "gradient_difference": b.gradient, "limit": b.limit, "agrees": b.agrees()});
+        (b.name.to_owned(), differences)
+    };
+    let mut backends: Map<String, Value> = found.backends.iter().map(entry).collect();
     let mut summary = input.summary(loss, &batch);
     summary.insert("mean_loss".into(), found.mean_loss.into());
     summary.insert("largest_gradient".into(), found.largest_gradient.into());
@@ -149,6 +154,7 @@ pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(
         Err(error) => backends.insert("wgpu f32".into(), json!({"skipped": error.to_string()})),
     };
     summary.insert("backends".into(), backends.into());
+    summary.insert("rows_on_a_border".into(), found.on_border.into());
     summary.insert("agree".into(), found.agrees().into());
     print(&format!("{:#}\n", Value::Object(summary)))?;
     if found.agrees() {

@@ -1,0 +1,99 @@
+//! Where rounding decides: rows on the border of a mask, a floor or a rank.
+
+use super::{Batch, evaluate};
+use crate::graph::{Graph, Id};
+use crate::loss::Loss;
+use crate::op::Op;
+use crate::shape::Shape;
+
+/// Which rows hold a decision that numbers with an error of `tolerance` could take the other way: the two sides of a
+/// comparison, a value and a whole number below `floor` (both relative to max(1, size)), the last sample that is kept and
+/// the first that is not (relative to the value). There two precisions may give two losses, and both are right.
+pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
+    let normal = loss.normalised();
+    let graph = &normal.graph;
+    let needed = graph.reachable(&[normal.row, normal.total]);
+    let mut rows = vec![false; batch.rows];
+    for id in graph.ids().filter(|id| needed[id.index()]) {
+        let near: &dyn Fn(&[f64]) -> bool = match graph.op(id) {
+            Op::Lt | Op::Le | Op::Eq => &|sides| {
+                (sides[0] - sides[1]).abs() <= tolerance * sides[0].abs().max(sides[1].abs()).max(1.0)
+            },
+            Op::Floor => &|x| (x[0] - x[0].round()).abs() <= tolerance * x[0].abs().max(1.0),
+            Op::TopI => {
+                mark_rank(graph, id, batch, tolerance, &mut rows);
+                continue;
+            }
+            _ => continue,
+        };
+        let sides = evaluate(graph, graph.args(id), batch);
+        let shapes: Vec<Shape> = graph.args(id).iter().map(|&a| graph.shape(a)).collect();
+        let widest = graph.shape(id);
+        for (row, on) in rows.iter_mut().enumerate() {
+            let mut at = |class: usize| {
+                let side = |(values, shape): (&Vec<f64>, &Shape)| match shape {
+                    Shape::Scalar => values[0],
+                    Shape::Row => values[row],
+                    Shape::Cell => values[row * batch.classes + class],
+                };
+                let here: Vec<f64> = sides.iter().zip(&shapes).map(side).collect();
+                *on |= near(&here);
+            };
+            match widest {
+                Shape::Cell => {
+                    (0..batch.classes).filter(|&class| class != batch.labels[row]).for_each(&mut at)
+                }
+                Shape::Row | Shape::Scalar => at(0),
+            }
+        }
+    }
+    rows
+}
+
+/// Marks the samples whose value is that of the last one kept, up to the tolerance, when the next one's is too.
+fn mark_rank(graph: &Graph, top: Id, batch: &Batch<f64>, tolerance: f64, rows: &mut [bool]) {
+    let found = evaluate(graph, graph.args(top), batch);
+    let kept = super::kept_rows(found[1][0], batch.rows);
+    let value = |row: usize| found[0].get(row).or(found[0].first()).copied().unwrap_or_default();
+    let mut sorted: Vec<f64> = (0..batch.rows).map(value).collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let Some(&next) = sorted.get(kept) else { return };
+    let last = sorted[kept - 1];
+    // Small losses keep their relative precision, so small ones are told apart too.
+    let width = tolerance * last.abs();
+    for (row, on) in rows.iter_mut().enumerate().filter(|_| last - next <= width) {
+        *on |= (value(row) - last).abs() <= width || (value(row) - next).abs() <= width;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::typed::{self, kinds};
+
+    #[test]
+    fn rows_on_a_border_are_found() {
+        let loss = typed::define("sv", |l| {
+            let s = l.param::<kinds::Scale>("s", 4.0, 1.0..=8.0);
+            let hard = typed::indicator(l.cos_other().gt(l.cos_target()), l.cos_other().exp());
+            typed::ce(typed::softmax_weighted(s * l.cos_target(), s * l.cos_other(), hard))
+        });
+        let matrix = vec![0.5, 0.5 + 1e-9, 0.1, 0.5, 0.4, 0.1, 0.2, 0.3, 0.2 - 1e-9];
+        let batch = Batch::new(&loss, 3, matrix, &[0, 0, 0], vec![], vec![4.0]).expect("valid");
+        assert_eq!(on_border(&loss, &batch, 1e-6), [true, false, true]);
+        assert_eq!(on_border(&loss, &batch, 1e-12), [false; 3]);
+    }
+
+    #[test]
+    fn a_rank_that_rounding_decides_is_found() {
+        let loss = typed::define("share", |l| {
+            let share = l.param::<kinds::Real>("share", 0.5, 0.0..=1.0);
+            l.cos_target().top_of_batch(share)
+        });
+        let matrix = vec![0.9, 0.0, 0.5, 0.0, 0.5 - 1e-9, 0.0, 0.1, 0.0];
+        let batch =
+            |share| Batch::new(&loss, 2, matrix.clone(), &[0; 4], vec![], vec![share]).expect("valid");
+        assert_eq!(on_border(&loss, &batch(0.5), 1e-6), [false, true, true, false]);
+        assert_eq!(on_border(&loss, &batch(0.75), 1e-6), [false; 4]);
+    }
+}
