@@ -5,8 +5,8 @@
 //     ∂L/∂cos θ_k = s·p_k·(1 + t·I_k)
 //     where
 //       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(b_k))
-//       I_k = [cos θ_k > f]
 //       p_k = e^(b_k)/(e^(s·f) + Σ_{k≠y} e^(b_k))
+//       I_k = [cos θ_k > f]
 //       b_k = s·(cos θ_k + t·(1 + cos θ_k)·I_k)
 //       f = cos(θ_y + m)
 

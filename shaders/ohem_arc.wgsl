@@ -5,8 +5,8 @@
 //     ∂L/∂cos θ_k = s·p_k·hard
 //     where
 //       p_y = e^(s·cos(θ_y + m))/(e^(s·cos(θ_y + m)) + Σ_{k≠y} e^(s·cos θ_k))
-//       hard = [p_y < τ]
 //       p_k = e^(s·cos θ_k)/(e^(s·cos(θ_y + m)) + Σ_{k≠y} e^(s·cos θ_k))
+//       hard = [p_y < τ]
 
 struct Params {
     rows: u32,

@@ -5,8 +5,8 @@
 //     ∂L/∂cos θ_k = s·p_k
 //     where
 //       p_y = e^(s·ψ)/(e^(s·ψ) + Σ_{k≠y} e^(s·cos θ_k))
-//       n = ⌊m·θ_y/π⌋
 //       p_k = e^(s·cos θ_k)/(e^(s·ψ) + Σ_{k≠y} e^(s·cos θ_k))
+//       n = ⌊m·θ_y/π⌋
 //       ψ = (-1)^n·cos(m·θ_y) - 2·n
 
 struct Params {

@@ -5,8 +5,8 @@
 //     ∂L/∂cos θ_k = s·p_k·(1 + (t - 1)·I_k)
 //     where
 //       p_y = e^(s·cos θ_y)/(e^(s·cos θ_y) + Σ_{k≠y} e^(b_k))
-//       I_k = [cos θ_k > cos θ_y]
 //       p_k = e^(b_k)/(e^(s·cos θ_y) + Σ_{k≠y} e^(b_k))
+//       I_k = [cos θ_k > cos θ_y]
 //       b_k = s·(cos θ_k + (t - 1)·(1 + cos θ_k)·I_k)
 
 struct Params {

@@ -356,6 +356,12 @@ impl<'a> Reader<'a> {
 
     /// Definitions of the names that were used, and of those that these use.
     pub(super) fn definitions(mut self) -> Vec<Equation> {
+        // Probabilities first, as papers have it; the rest in the order of use.
+        self.used.sort_by_key(|used| match used {
+            Use::PTarget(_) => 0,
+            Use::POther(_) => 1,
+            Use::Let(_) | Use::Logits(_) => 2,
+        });
         let mut out = Vec::new();
         let mut at = 0;
         while at < self.used.len() {
