@@ -1,10 +1,16 @@
 //! The checked builder: what both front ends call. Here a wrong kind or shape is an error.
 
+use std::collections::HashMap;
+
 use crate::graph::{Axis, Graph, Id, Input, Param};
 use crate::kind::{self, Kind};
 use crate::loss::{Loss, Named, Role};
 use crate::op::{At, Op, Rule};
 use crate::shape::Shape;
+
+/// The most operations on top of each other. No formula of a paper comes near; stages that follow an expression down rely
+/// on it.
+const MAX_DEPTH: u32 = 256;
 
 /// A mistake in a program: what was wanted, what was found. The front end adds the place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -72,6 +78,9 @@ pub enum TypeError {
         /// What it is, in words.
         found: String,
     },
+    /// More operations on top of each other than a compiler stage can follow.
+    #[error("more than {MAX_DEPTH} operations are built on top of each other here")]
+    TooDeep,
     /// A name that is taken.
     #[error("`{name}` is declared twice")]
     Duplicate {
@@ -123,6 +132,7 @@ impl TypeError {
             TypeError::NotARow { found: Shape::Cell, .. } | TypeError::Target { .. } => {
                 Some("reduce over the classes first: `sum[k](..)`, `mean[k](..)`, `max[k](..)`, `lse[k](..)`")
             }
+            TypeError::TooDeep => Some("a formula is never that deep; is a `let` written once too often?"),
             TypeError::NotALoss { .. } => {
                 Some("end with `ce(softmax(..))`, or reduce over the classes: `sum[k](..)`")
             }
@@ -288,7 +298,13 @@ impl Builder {
             }
         }
         self.check_shapes(op, function, args)?;
-        Ok(self.graph.add(op, args))
+        let made = self.graph.add(op, args);
+        self.check_depth(made)?;
+        Ok(made)
+    }
+
+    fn check_depth(&self, id: Id) -> Result<(), TypeError> {
+        if self.graph.node(id).depth > MAX_DEPTH { Err(TypeError::TooDeep) } else { Ok(()) }
     }
 
     fn check_shapes(&self, op: Op, function: &'static str, args: &[Id]) -> Result<(), TypeError> {
@@ -391,6 +407,7 @@ impl Builder {
         let less = self.graph.add(Op::Sub, &[other, lse]);
         let share = self.graph.add(Op::Exp, &[less]);
         let p_other = self.graph.add(Op::Mul, &[rest, share]);
+        self.check_depth(p_other)?;
         for (role, id) in [(Role::Margin, u), (Role::PTarget, p_target), (Role::POther, p_other)] {
             self.names.push(Named { name: String::new(), role, id });
         }
@@ -461,12 +478,21 @@ impl Builder {
 
     /// A sample's own loss in a loss for the batch: the outermost batch reductions replaced by what they reduce.
     fn row_of(&mut self, value: Id) -> Id {
-        let args = self.graph.args(value).to_vec();
-        if matches!(self.graph.op(value), Op::SumI | Op::MeanI | Op::TopI) {
-            return args[0];
+        let needed = self.graph.reachable(&[value]);
+        let mut rows: HashMap<Id, Id> = HashMap::new();
+        for id in self.graph.ids().filter(|id| needed[id.index()]) {
+            let op = self.graph.op(id);
+            let args = self.graph.args(id).to_vec();
+            let row = match op {
+                Op::SumI | Op::MeanI | Op::TopI => args[0],
+                _ if args.is_empty() => id,
+                _ => {
+                    let args: Vec<Id> = args.iter().map(|a| rows[a]).collect();
+                    self.graph.add(op, &args)
+                }
+            };
+            rows.insert(id, row);
         }
-        let args: Vec<Id> = args.into_iter().map(|a| self.row_of(a)).collect();
-        let op = self.graph.op(value);
-        if args.is_empty() { value } else { self.graph.add(op, &args) }
+        rows[&value]
     }
 }

@@ -189,6 +189,7 @@ impl Graph {
             Op::Input(i, _) => self.inputs[i as usize].kind,
             Op::Neg | Op::Detach | Op::Abs | Op::SumK | Op::MaxK | Op::SumI | Op::MeanI | Op::TopI => kind(0),
             Op::Add | Op::Sub | Op::Min | Op::Max => kind::add(kind(0), kind(1)).unwrap_or(Kind::Real),
+            Op::Select if kind(1) == Kind::Mask && kind(2) == Kind::Mask => Kind::Mask,
             Op::Select => kind::add(kind(1), kind(2)).unwrap_or(Kind::Real),
             Op::Mul => kind::mul(kind(0), kind(1)).unwrap_or(Kind::Real),
             Op::Div => kind::div(kind(0), kind(1)).unwrap_or(Kind::Real),

@@ -35,7 +35,7 @@ impl Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Shape::Scalar => "one value",
+            Shape::Scalar => "one value for the batch",
             Shape::Row => "one value a sample, [y]",
             Shape::Cell => "one value a sample and class, [k]",
         })

@@ -114,6 +114,14 @@ pub struct Range {
     pub high: Option<Expr>,
 }
 
+impl Range {
+    /// From the lower bound to the upper one.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.high.as_ref().map_or(self.low.span, |high| self.low.span.to(high.span))
+    }
+}
+
 /// Statements and, at the end, the value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {

@@ -254,11 +254,19 @@ impl<'a> Lexer<'a> {
         let known = |c: char| {
             c.is_whitespace() || c.is_ascii_digit() || starts_name(c) || "+-*/^=<>.,:()[]{};".contains(c)
         };
-        let end = self.run(self.at + letter.len_utf8(), |c| !known(c));
+        let end = match is_invisible(letter) {
+            true => self.at + letter.len_utf8(),
+            false => self.run(self.at + letter.len_utf8(), |c| !known(c) && !is_invisible(c)),
+        };
         let span = Span::new(self.at, end);
         let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         let text: String = span.text(self.source).chars().map(visible).take(20).collect();
-        let error = Diagnostic::error("unknown-character", span, format!("`{text}` means nothing here"));
+        let error = if is_invisible(letter) {
+            let message = format!("the invisible character U+{:04X} means nothing here", letter as u32);
+            Diagnostic::error("unknown-character", span, message).fix(span, "")
+        } else {
+            Diagnostic::error("unknown-character", span, format!("`{text}` means nothing here"))
+        };
         self.report(match letter {
             '√' => error.label("write `sqrt(…)`"),
             '∑' => error.label("write `sum[k](…)`"),
@@ -274,6 +282,13 @@ impl<'a> Lexer<'a> {
     fn report(&mut self, diagnostic: Diagnostic) {
         self.found.diagnostics.push(diagnostic);
     }
+}
+
+/// Control letters, and those that only steer how others are drawn.
+fn is_invisible(letter: char) -> bool {
+    let steers =
+        ['\u{ad}'..='\u{ad}', '\u{200b}'..='\u{200f}', '\u{202a}'..='\u{202e}', '\u{2060}'..='\u{206f}'];
+    letter.is_control() || steers.iter().any(|range| range.contains(&letter))
 }
 
 const FOREIGN: &[(&str, &str, TokenKind)] = &[

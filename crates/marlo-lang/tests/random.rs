@@ -1,7 +1,7 @@
 //! Programs drawn by chance: what is printed is read back, and nothing panics.
 
 use marlo_lang::ast::*;
-use marlo_lang::{Span, format, parse, print, render};
+use marlo_lang::{Empty, Span, compile, format, parse, print, render};
 use quickcheck::{Arbitrary, Gen, QuickCheck};
 
 #[derive(Debug, Clone)]
@@ -171,11 +171,12 @@ fn what_is_printed_is_read_back() {
     QuickCheck::new().tests(1500).quickcheck(holds as fn(AnyFile));
 }
 
-/// Reads, draws and formats whatever it gets; if it is a program, the formatted
+/// Reads, compiles, draws and formats whatever it gets; if it is a program, the formatted
 /// text is the same program with the same comments, and stays as it is.
 fn survives(source: &str) {
     let (file, found) = parse(source);
-    for diagnostic in found.iter().take(5) {
+    let said = compile(source, &Empty).map_or_else(|errors| errors, |compiled| compiled.warnings);
+    for diagnostic in found.iter().take(5).chain(said.iter().take(5)) {
         let _ = render::render(diagnostic, "random.loss", source, render::Style::Plain);
     }
     match format(source) {
@@ -275,6 +276,87 @@ fn any_soup_of_words_survives() {
     QuickCheck::new().tests(3000).quickcheck(holds as fn(Vec<u8>));
 }
 
+const FORMULAS: &[&str] = &[
+    "cos[y]",
+    "cos[k]",
+    "theta[y]",
+    "theta[k]",
+    "logit[k]",
+    "s",
+    "m",
+    "t",
+    "n[i]",
+    "q[k]",
+    "q",
+    "a",
+    "p",
+    "p[y]",
+    "p[k]",
+    "1",
+    "0",
+    "pi",
+    "1e308",
+    " + ",
+    " - ",
+    " * ",
+    " / ",
+    "^",
+    " > ",
+    " == ",
+    " and ",
+    " or ",
+    "not ",
+    "-",
+    ", ",
+    ", ",
+    "(",
+    ")",
+    "exp(",
+    "cos(",
+    "acos(",
+    "softmax(",
+    "weight: ",
+    "ce(",
+    "focal(",
+    "mask(",
+    "indicator(",
+    "sum[k](",
+    "lse[k](",
+    "mean[i](",
+    "top[i](",
+    "max(",
+    "clamp(",
+    "detach(",
+    "g(",
+    "g",
+    "f(",
+    "if ",
+    " then ",
+    " else ",
+    ".f",
+    "[y]",
+    "\n    let b = ",
+    "\n    fn h(x) = ",
+];
+
+/// Whatever stands in a formula, it is typed or a message says why not.
+#[test]
+fn any_formula_survives() {
+    fn holds(choices: Vec<u8>) {
+        let word = |choice: &u8| FORMULAS[*choice as usize % FORMULAS.len()];
+        let formula: String = choices.iter().map(word).collect();
+        let open = formula.matches('(').count().saturating_sub(formula.matches(')').count());
+        let formula = formula + &")".repeat(open);
+        survives(&format!(
+            "fn g(x) = x + a\nloss f(s: Scale = 64, m: Angle = 0.5, t: Weight, n[i]: Norm, q[k]: Prob) {{\n\
+             let p = softmax(s * cos[y], s * cos[k])\nlet a = {formula}\na\n}}\n\
+             law m = {formula} => {formula}\n\
+             prove bounded({formula}, 0, 1)\nprove decreasing(a, {formula} in 0..1)\n"
+        ));
+    }
+    QuickCheck::new().tests(3000).quickcheck(holds as fn(Vec<u8>));
+}
+
 /// Comments and line breaks between any two words of a good program.
 #[test]
 fn comments_anywhere_survive() {
@@ -333,6 +415,11 @@ fn depth_and_length_are_bounded() {
     for body in &bodies {
         survives(&format!("loss f(a: Real) {{\n    let b = {body}\n    b\n}}"));
         survives(&format!("loss f(a: Real = {body}) {{\n    {body}\n}}\nlaw a = {body} => {body}"));
+    }
+    // Functions that call functions, twice each: neither deep nor long for ever.
+    for body in [|of: usize| format!("f{of}(x)"), |of: usize| format!("f{of}(f{of}(x))")] {
+        let chain: String = (0..300).map(|of| format!("fn f{}(x) = {}\n", of + 1, body(of))).collect();
+        survives(&format!("fn f0(x) = x + 1\n{chain}loss l() {{\n    f300(cos[y])\n}}\n"));
     }
     // As many items as one likes, though.
     let lets: String = (0..3000).map(|number| format!("    let a{number} = 1 // c\n")).collect();

@@ -1,6 +1,6 @@
 //! Functions, masks, and angles.
 
-use super::Simplifier;
+use super::{FAR, Simplifier};
 use crate::graph::Id;
 use crate::op::Op;
 
@@ -68,16 +68,21 @@ impl Simplifier {
         })
     }
 
-    /// Is the value above 0 for any arguments?
+    /// Is the value above 0 for any arguments, as far as can be told?
     fn positive(&self, id: Id) -> bool {
+        self.positive_within(id, FAR)
+    }
+
+    fn positive_within(&self, id: Id, depth: u32) -> bool {
         let args = self.g.args(id);
+        let all = |args: &[Id]| depth > 0 && args.iter().all(|&a| self.positive_within(a, depth - 1));
         match self.g.op(id) {
             Op::Const(n) => n.get() > 0.0,
             Op::Param(p) => self.g.params[p as usize].low > 0.0,
             Op::Exp | Op::Sigmoid | Op::Softplus | Op::BatchSize | Op::Others | Op::KeptI => true,
-            Op::Select => self.positive(args[1]) && self.positive(args[2]),
-            Op::Mul | Op::Div | Op::Add => self.positive(args[0]) && self.positive(args[1]),
-            Op::Pow => self.positive(args[0]),
+            Op::Select => all(&args[1..]),
+            Op::Mul | Op::Div | Op::Add => all(args),
+            Op::Pow => all(&args[..1]),
             _ => false,
         }
     }
@@ -128,25 +133,26 @@ impl Simplifier {
 
     /// cos or sin of an expression that is linear in one angle θ = acos c: cos(a·θ + b).
     fn angle(&mut self, op: Op, x: Id) -> Option<Id> {
-        let (a, b, theta) = self.linear_in_angle(x)?;
+        let (a, b, theta) = self.linear_in_angle(x, FAR)?;
         let cosine = self.g.args(theta)[0];
         let op = if op == Op::Cos { Op::CosAngle } else { Op::SinAngle };
         Some(self.apply(op, &[a, b, cosine]))
     }
 
     /// (a, b, θ) with x = a·θ + b, where θ is the only angle of a cosine in x.
-    fn linear_in_angle(&mut self, x: Id) -> Option<(Id, Id, Id)> {
+    fn linear_in_angle(&mut self, x: Id, depth: u32) -> Option<(Id, Id, Id)> {
+        let depth = depth.checked_sub(1)?;
         let args = self.g.args(x).to_vec();
         let zero = self.number(0.0);
         match self.g.op(x) {
             Op::Acos => Some((self.number(1.0), zero, x)),
             Op::Neg => {
-                let (a, b, theta) = self.linear_in_angle(args[0])?;
+                let (a, b, theta) = self.linear_in_angle(args[0], depth)?;
                 Some((self.sum(&[(-1.0, a)]), self.sum(&[(-1.0, b)]), theta))
             }
             Op::Add | Op::Sub => {
                 let sign = if self.g.op(x) == Op::Add { 1.0 } else { -1.0 };
-                match (self.linear_in_angle(args[0]), self.linear_in_angle(args[1])) {
+                match (self.linear_in_angle(args[0], depth), self.linear_in_angle(args[1], depth)) {
                     (Some((a, b, theta)), None) => Some((a, self.sum(&[(1.0, b), (sign, args[1])]), theta)),
                     (None, Some((a, b, theta))) => {
                         Some((self.sum(&[(sign, a)]), self.sum(&[(1.0, args[0]), (sign, b)]), theta))
@@ -155,11 +161,12 @@ impl Simplifier {
                 }
             }
             Op::Mul => {
-                let (linear, factor) = match (self.linear_in_angle(args[0]), self.linear_in_angle(args[1])) {
-                    (Some(linear), None) => (linear, args[1]),
-                    (None, Some(linear)) => (linear, args[0]),
-                    _ => return None,
-                };
+                let (linear, factor) =
+                    match (self.linear_in_angle(args[0], depth), self.linear_in_angle(args[1], depth)) {
+                        (Some(linear), None) => (linear, args[1]),
+                        (None, Some(linear)) => (linear, args[0]),
+                        _ => return None,
+                    };
                 let (a, b, theta) = linear;
                 Some((
                     self.product(&[(a, 1.0), (factor, 1.0)]),
@@ -168,7 +175,7 @@ impl Simplifier {
                 ))
             }
             Op::Div => {
-                let (a, b, theta) = self.linear_in_angle(args[0])?;
+                let (a, b, theta) = self.linear_in_angle(args[0], depth)?;
                 Some((
                     self.product(&[(a, 1.0), (args[1], -1.0)]),
                     self.product(&[(b, 1.0), (args[1], -1.0)]),

@@ -51,6 +51,10 @@ fn rebuild(
     (simplifier.g, map)
 }
 
+/// How deep a rule looks into an expression. Deeper ones are met as they are: shared parts could make a walk through
+/// all of them very long, and no formula of a paper comes near.
+const FAR: u32 = 10;
+
 /// Builds nodes in normal form.
 struct Simplifier {
     g: Graph,

@@ -1,6 +1,6 @@
 //! Products: a number times powers of distinct bases.
 
-use super::Simplifier;
+use super::{FAR, Simplifier};
 use crate::graph::Id;
 use crate::op::Op;
 use crate::shape::Shape;
@@ -165,7 +165,7 @@ impl Simplifier {
             (_, _, Some(0.0)) => return self.number(1.0),
             (_, _, Some(1.0)) => return base,
             (_, Some(1.0), _) => return base,
-            (_, Some(-1.0), _) if self.whole(exponent) => return self.g.add(Op::Parity, &[exponent]),
+            (_, Some(-1.0), _) if self.whole(exponent, FAR) => return self.g.add(Op::Parity, &[exponent]),
             (_, _, Some(0.5)) => return self.apply(Op::Sqrt, &[base]),
             (Op::Exp, _, _) => {
                 let inside = self.g.args(base)[0];
@@ -180,12 +180,14 @@ impl Simplifier {
         }
     }
 
-    /// Is the value a whole number wherever it is defined?
-    fn whole(&self, id: Id) -> bool {
+    /// Is the value a whole number wherever it is defined, as far as can be told?
+    fn whole(&self, id: Id, depth: u32) -> bool {
         match self.g.op(id) {
             Op::Floor | Op::Parity => true,
             Op::Const(n) => n.get().fract() == 0.0,
-            Op::Add | Op::Sub | Op::Mul | Op::Neg => self.g.args(id).iter().all(|&a| self.whole(a)),
+            Op::Add | Op::Sub | Op::Mul | Op::Neg => {
+                depth > 0 && self.g.args(id).iter().all(|&a| self.whole(a, depth - 1))
+            }
             _ => false,
         }
     }

@@ -92,19 +92,75 @@ pub(super) fn named(name: &str) -> impl Iterator<Item = &'static Builtin> {
     BUILTINS.iter().filter(move |builtin| builtin.name == name)
 }
 
+/// Is it a function that every program knows, with that index?
+pub(crate) fn is_function(name: &str, index: Option<&str>) -> bool {
+    named(name).any(|builtin| builtin.index == index)
+}
+
+impl Builtin {
+    /// How a message names it: `sum[k]`.
+    pub(super) fn spelling(&self) -> String {
+        match self.index {
+            Some(index) => format!("{}[{index}]", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// How it is called, without what may be left out: `softmax(target, others)`.
+    pub(super) fn signature(&self) -> String {
+        let needed = self.arguments.len() - self.optional;
+        format!("{}({})", self.spelling(), self.arguments[..needed].join(", "))
+    }
+}
+
+/// What stands here for a function of other languages and papers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alias {
+    /// It has another name.
+    Called(&'static str),
+    /// It is written otherwise.
+    Written(&'static str),
+}
+
 /// What others call a function that has another name here.
-pub(super) fn alias(name: &str) -> Option<&'static str> {
+pub(super) fn alias(name: &str) -> Option<Alias> {
+    use Alias::{Called, Written};
     Some(match name {
-        "log" => "ln",
-        "arccos" => "acos",
-        "logsumexp" => "lse[k]",
-        "σ" | "logistic" => "sigmoid",
-        "clip" => "clamp",
-        "stop_gradient" | "stopgrad" | "stop_grad" | "no_grad" => "detach",
-        "cross_entropy" | "nll" => "ce",
-        "where" => "if … then … else …",
-        "Σ" => "sum[k]",
-        "arctan" | "atan" | "tan" | "sinh" | "cosh" | "round" | "sign" => "",
+        "log" => Called("ln"),
+        "arccos" => Called("acos"),
+        "logsumexp" | "log_sum_exp" => Called("lse[k]"),
+        "σ" | "logistic" => Called("sigmoid"),
+        "clip" => Called("clamp"),
+        "minimum" => Called("min"),
+        "maximum" => Called("max"),
+        "power" | "powf" | "powi" => Called("pow"),
+        "stop_gradient" | "stopgrad" | "stop_grad" | "no_grad" => Called("detach"),
+        "cross_entropy" | "nll" | "nll_loss" => Called("ce"),
+        "focal_loss" => Called("focal"),
+        "Σ" => Called("sum[k]"),
+        "where" | "select" => Written("if condition then a else b"),
+        "step" | "heaviside" => Written("if x > 0 then 1 else 0"),
+        "sign" => Written("if x > 0 then 1 else -1"),
+        "round" => Written("floor(x + 0.5)"),
+        "ceil" => Written("-floor(-x)"),
+        "square" => Written("x^2"),
+        "tan" => Written("sin(x) / cos(x)"),
+        "sinh" => Written("(exp(x) - exp(-x)) / 2"),
+        "cosh" => Written("(exp(x) + exp(-x)) / 2"),
+        "log_softmax" => Written("-ce(softmax(target, others))"),
+        "log_sigmoid" | "logsigmoid" => Written("-softplus(-x)"),
+        _ => return None,
+    })
+}
+
+/// What stands here for a value of other languages and papers.
+pub(super) fn alias_of_value(name: &str) -> Option<Alias> {
+    use Alias::{Called, Written};
+    Some(match name {
+        "e" => Written("exp(x)"),
+        "cosine" | "cosines" => Called("cos"),
+        "angle" | "angles" => Called("theta"),
+        "logits" => Called("logit"),
         _ => return None,
     })
 }

@@ -2,14 +2,18 @@
 
 use std::rc::Rc;
 
+use marlo_ir::build::TypeError;
 use marlo_ir::graph::Id;
 use marlo_ir::kind::Kind;
 use marlo_ir::op::Op;
+use marlo_ir::shape::Shape;
 
 use super::builtin::{self, Action, Builtin};
+use super::error::{a, kind_hint};
+use super::header::function_kind;
 use super::scope::{Scope, Sort, Value};
 use super::{Call, Checker};
-use crate::ast::{Argument, Name};
+use crate::ast::{Argument, ExprKind, Name};
 use crate::{Diagnostic, Span, suggest};
 
 impl Checker<'_, '_> {
@@ -27,8 +31,7 @@ impl Checker<'_, '_> {
             if builtin::named(text).next().is_some() {
                 return self.call_builtin(callee, index, arguments, span, scope);
             }
-            self.look_at(arguments, scope);
-            return self.unknown_function(callee, scope);
+            return self.unknown_function(callee, arguments, scope);
         };
         if let (Value::Function(_) | Value::Loss(_), Some(index)) = (&value, index) {
             self.look_at(arguments, scope);
@@ -56,40 +59,77 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Reports what is wrong with arguments of a call that is wrong itself.
-    pub(super) fn look_at(&mut self, arguments: &[Argument], scope: Scope) {
-        for argument in arguments {
-            self.eval(&argument.value, scope);
-        }
+    /// Reports what is wrong with arguments of a call that is wrong itself; gives their values.
+    pub(super) fn look_at(&mut self, arguments: &[Argument], scope: Scope) -> Vec<Value> {
+        arguments.iter().map(|argument| self.eval(&argument.value, scope)).collect()
     }
 
-    fn unknown_function(&mut self, callee: &Name, scope: Scope) -> Value {
+    fn unknown_function(&mut self, callee: &Name, arguments: &[Argument], scope: Scope) -> Value {
         let text = callee.text.as_str();
-        let error = Diagnostic::error("unknown-name", callee.span, format!("there is no function `{text}`"));
-        if let Some(alias) = builtin::alias(text) {
-            return self.poison(match alias {
-                "" => {
-                    error.help("write it with the functions that there are: `sin`, `cos`, `acos`, `exp`, …")
-                }
-                _ if alias.contains(' ') => error.help(format!("write `{alias}`")),
-                _ => error.label(format!("it is called `{alias}` here")).fix(callee.span, alias),
-            });
-        }
         if matches!(text, "theta" | "θ" | "logit") {
-            let help = format!("it is read with an index: `{text}[y]`, `{text}[k]`");
+            return self.called_matrix(callee, arguments, scope);
+        }
+        self.look_at(arguments, scope);
+        if self.is_full() {
+            return Value::Poison;
+        }
+        if builtin::VALUES.contains(&text) {
             return self.poison(
-                Diagnostic::error("kind", callee.span, format!("`{text}` is no function")).help(help),
+                Diagnostic::error("kind", callee.span, format!("`{text}` is a value, not a function"))
+                    .help("a product is written with `*`"),
             );
         }
-        if self.loads.library.source(text).is_some() && !self.is_foreign() {
-            return self.poison(
-                error.help(format!("there is a loss of that name: add the line `use {text}` at the top")),
-            );
-        }
+        let error = Diagnostic::error("unknown-name", callee.span, format!("there is no function `{text}`"));
         let mut known = self.scopes.visible(scope);
         known.extend(builtin::BUILTINS.iter().map(|builtin| builtin.name));
         let near = suggest::nearest(text, known).map(str::to_owned);
-        self.unknown(error, callee, near)
+        let alias = builtin::alias(text);
+        let error = match (&near, alias) {
+            (None, None) => self.suggest_loss(error, callee),
+            _ => error,
+        };
+        self.unknown(error, callee, near, alias)
+    }
+
+    /// `theta(y)`, where `theta[y]` is meant.
+    fn called_matrix(&mut self, callee: &Name, arguments: &[Argument], scope: Scope) -> Value {
+        let text = callee.text.as_str();
+        let error = Diagnostic::error("kind", callee.span, format!("`{text}` is no function"))
+            .help(format!("it is read with an index: `{text}[y]`, `{text}[k]`"));
+        if let [Argument { name: None, value }] = arguments
+            && let ExprKind::Name { name, index: None } = &value.kind
+            && matches!(name.text.as_str(), "y" | "k")
+        {
+            let call = Span::new(callee.span.end, value.span.end + 1);
+            return self.poison(error.fix(call, format!("[{}]", name.text)));
+        }
+        self.look_at(arguments, scope);
+        self.poison(error)
+    }
+
+    /// Is an unknown function a loss of the library, or nearly one?
+    fn suggest_loss(&self, error: Diagnostic, callee: &Name) -> Diagnostic {
+        let text = callee.text.as_str();
+        if self.is_foreign() {
+            return error;
+        }
+        let own = self.units.first().and_then(|unit| unit.file.loss.as_ref());
+        if own.is_some_and(|loss| loss.name.text == text) {
+            return error.label("a loss cannot call itself");
+        }
+        let usable =
+            |name: &str| format!("there is a loss of that name: add the line `use {name}` at the top");
+        if self.loads.library.source(text).is_some() {
+            return error.help(usable(text));
+        }
+        let names = self.loads.library.names();
+        match suggest::nearest(text, names.iter().map(String::as_str)) {
+            Some(near) if self.in_law => {
+                error.label(format!("did you mean `{near}`?")).fix(callee.span, near)
+            }
+            Some(near) => error.label(format!("did you mean the loss `{near}`?")).help(usable(near)),
+            None => error,
+        }
     }
 
     /// Sorts arguments by the names of parameters; the first `optional` from
@@ -160,8 +200,9 @@ impl Checker<'_, '_> {
             .map(|slot| format!("`{}`", names[slot]))
             .collect();
         if good && !missing.is_empty() {
-            let message = format!("`{callee}` lacks its argument {}", missing.join(" and "));
-            let signature = format!("{callee}({})", names.join(", "));
+            let plural = if missing.len() > 1 { "s" } else { "" };
+            let message = format!("`{callee}` lacks its argument{plural} {}", missing.join(" and "));
+            let signature = format!("{callee}({})", names[..needed].join(", "));
             self.report(
                 Diagnostic::error("arguments", span, message).help(format!("it is called as `{signature}`")),
             );
@@ -184,7 +225,7 @@ impl Checker<'_, '_> {
         for (parameter, argument) in ast.parameters.iter().zip(bound) {
             let Some(argument) = argument else { continue };
             let mut value = self.eval(&argument.value, scope);
-            let kind = parameter.kind.as_ref().and_then(|kind| Kind::from_name(&kind.text));
+            let kind = parameter.kind.as_ref().and_then(|kind| function_kind(&kind.text));
             if let (Some(kind), Value::Number(id)) = (kind, &value)
                 && !self.fits(*id, kind, &ast.name.text, &parameter.name, argument.value.span)
             {
@@ -200,14 +241,13 @@ impl Checker<'_, '_> {
         let found = self.builder.graph.node(id).kind;
         let fits = found.fits(wanted);
         if !fits {
-            let text = &parameter.text;
-            let article = |kind: Kind| if kind == Kind::Angle { "an" } else { "a" };
-            let message = format!(
-                "`{text}` of `{callee}` is {} {wanted}, and this is {} {found}",
-                article(wanted),
-                article(found)
-            );
-            self.report(Diagnostic::error("kind", span, message));
+            let (text, wanted) = (&parameter.text, a(wanted));
+            let message = format!("`{text}` of `{callee}` is {wanted}, and this is {}", a(found));
+            let error = Diagnostic::error("kind", span, message);
+            self.report(match kind_hint(&wanted, found) {
+                Some(hint) => error.help(hint),
+                None => error,
+            });
         }
         fits
     }
@@ -256,8 +296,12 @@ impl Checker<'_, '_> {
     ) -> Value {
         let wanted = index.map(|index| index.text.as_str());
         let Some(builtin) = builtin::named(&callee.text).find(|builtin| builtin.index == wanted) else {
-            self.look_at(arguments, scope);
-            let error = no_such_index(callee, index);
+            let values = self.look_at(arguments, scope);
+            let row = match values.first() {
+                Some(Value::Number(id)) => self.builder.graph.shape(*id) == Shape::Row,
+                _ => false,
+            };
+            let error = no_such_index(callee, index, row);
             return self.poison(error);
         };
         if let Action::Fold(op) = builtin.action
@@ -266,11 +310,21 @@ impl Checker<'_, '_> {
         {
             return self.fold(op, arguments, span, scope);
         }
-        let signature = match builtin.index {
-            Some(index) => format!("{}[{index}]", builtin.name),
-            None => builtin.name.to_owned(),
-        };
-        let Some(bound) = self.bind(&signature, builtin.arguments, builtin.optional, arguments, span) else {
+        if let (Action::Fold(_), [only]) = (builtin.action, arguments)
+            && let Some(reduction) = builtin::named(builtin.name).find(|other| other.index.is_some())
+        {
+            let value = self.eval(&only.value, scope);
+            let message = format!("`{}` compares two values, and this is one", builtin.name);
+            let error = Diagnostic::error("arguments", span, message)
+                .help(format!("`{}` is the one over the other classes", reduction.signature()));
+            return self.poison(match value {
+                Value::Number(id) if self.builder.graph.shape(id) != Shape::Cell => error,
+                _ => error.fix(callee.span, reduction.spelling()),
+            });
+        }
+        let Some(bound) =
+            self.bind(&builtin.spelling(), builtin.arguments, builtin.optional, arguments, span)
+        else {
             self.look_at(arguments, scope);
             return Value::Poison;
         };
@@ -317,11 +371,15 @@ impl Checker<'_, '_> {
     fn act(&mut self, builtin: &Builtin, values: &[(Value, Span)], span: Span) -> Value {
         match builtin.action {
             Action::Ce | Action::Focal => return self.cross_entropy(builtin, values, span),
-            Action::Softmax if values.iter().any(|(value, _)| matches!(value, Value::Distribution(_))) => {
-                return self.poison(
-                    Diagnostic::error("kind", span, "`softmax` takes logits, and this is a softmax already")
-                        .help("give it what goes into the exponent: `s * cos[..]`"),
-                );
+            Action::Softmax => {
+                let whole = values.iter().find(|(value, _)| matches!(value, Value::Distribution(_)));
+                if let Some((_, place)) = whole {
+                    let message = "`softmax` takes logits, and this is a softmax already";
+                    return self.poison(
+                        Diagnostic::error("kind", *place, message)
+                            .help("give it what goes into the exponent: `s * cos[..]`"),
+                    );
+                }
             }
             _ => {}
         }
@@ -332,12 +390,24 @@ impl Checker<'_, '_> {
                 checker.checked(result, span, spans)
             }
             (Action::Clamp, [x, low, high]) => {
-                let result = checker.builder.clamp(*x, *low, *high);
-                checker.checked(result, span, spans)
+                // As two steps, so that a message points to the bound that does not fit.
+                match checker.apply(Op::Max, &[*x, *low], span, &[spans[0], spans[1]]) {
+                    Value::Number(above) => {
+                        checker.apply(Op::Min, &[above, *high], span, &[spans[0], spans[2]])
+                    }
+                    other => other,
+                }
             }
             (Action::Mask, [condition]) => checker.mask(*condition, spans[0]),
             (Action::Indicator, [mask, weight]) => {
-                let result = checker.builder.indicator(*mask, *weight);
+                let found = checker.builder.graph.node(*weight).kind;
+                let result = match found {
+                    Kind::Mask => {
+                        let wanted = "a number as its weight";
+                        Err(TypeError::Argument { function: "indicator", place: 1, wanted, found })
+                    }
+                    _ => checker.builder.indicator(*mask, *weight),
+                };
                 checker.checked(result, span, spans)
             }
             (Action::Softmax, [target, others, weight @ ..]) => {
@@ -362,7 +432,7 @@ impl Checker<'_, '_> {
             return Value::Number(condition);
         }
         self.poison(
-            Diagnostic::error("kind", span, format!("`mask` takes a comparison, and this is a {kind}"))
+            Diagnostic::error("kind", span, format!("`mask` takes a comparison, and this is {}", a(kind)))
                 .help("for example `mask(cos[k] > f)`"),
         )
     }
@@ -397,7 +467,7 @@ impl Checker<'_, '_> {
                 Diagnostic::error(
                     "kind",
                     *place,
-                    format!("`{}` takes a probability, and this is a {kind}", builtin.name),
+                    format!("`{}` takes a probability, and this is {}", builtin.name, a(kind)),
                 )
                 .help("`softmax(target, others)` and `sigmoid(x)` give probabilities"),
             );
@@ -430,28 +500,35 @@ fn unknown_argument(callee: &str, names: &[&str], name: &Name) -> Diagnostic {
     }
 }
 
-/// `sum(x)`, `exp[k](x)`, `lse[i](x)`
-fn no_such_index(callee: &Name, index: Option<&Name>) -> Diagnostic {
+/// `sum(x)`, `exp[k](x)`, `lse[i](x)`; `row`: is x one value a sample?
+fn no_such_index(callee: &Name, index: Option<&Name>, row: bool) -> Diagnostic {
     let text = &callee.text;
-    let known: Vec<String> = builtin::named(text)
-        .filter_map(|builtin| builtin.index)
-        .map(|index| format!("`{text}[{index}]`"))
-        .collect();
+    let known: Vec<&str> = builtin::named(text).filter_map(|builtin| builtin.index).collect();
     let end = Span::point(callee.span.end);
-    match index {
-        None => {
-            let first = builtin::named(text).find_map(|builtin| builtin.index).unwrap_or("k");
+    match (index, known.as_slice()) {
+        (None, _) => {
+            let meant = if row && known.contains(&"i") { "i" } else { known.first().copied().unwrap_or("k") };
+            let over = |index: &str| match index {
+                "i" => format!("`{text}[i]` is over the batch"),
+                _ => format!("`{text}[k]` is over the other classes"),
+            };
+            let over: Vec<String> = known.iter().map(|index| over(index)).collect();
             Diagnostic::error("index", callee.span, format!("`{text}` over what?"))
-                .help("`[k]` is over the other classes, `[i]` over the batch")
-                .fix(end, format!("[{first}]"))
+                .help(over.join(", "))
+                .fix(end, format!("[{meant}]"))
         }
-        Some(index) if known.is_empty() => {
-            Diagnostic::error("index", index.span, format!("`{text}` has no index: it acts on each value"))
+        (Some(index), []) => {
+            Diagnostic::error("index", index.span, format!("`{text}` is called without an index"))
                 .fix(Span::new(end.start, index.span.end + 1), "")
         }
-        Some(index) => {
+        (Some(index), [only]) => {
             Diagnostic::error("index", index.span, format!("there is no `{text}[{}]`", index.text))
-                .help(format!("there is {}", known.join(" and ")))
+                .help(format!("there is only `{text}[{only}]`"))
+        }
+        (Some(index), _) => {
+            let known: Vec<String> = known.iter().map(|index| format!("`{text}[{index}]`")).collect();
+            Diagnostic::error("index", index.span, format!("there is no `{text}[{}]`", index.text))
+                .help(format!("there are {}", known.join(" and ")))
         }
     }
 }

@@ -49,7 +49,7 @@ impl Checker<'_, '_> {
             }
         };
         if !result.is_finite() {
-            self.report(refuse(format!("this constant is {result}")));
+            self.report(Diagnostic::error("constant", value.span, "this constant is not finite"));
             return None;
         }
         Some(result)

@@ -4,6 +4,8 @@ use marlo_ir::graph::Id;
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
 
+use super::builtin::Alias;
+use super::places::{Place, places};
 use super::scope::{Scope, Value};
 use super::{Call, Checker, MAX_DEPTH, MAX_STEPS, builtin};
 use crate::ast::{BinaryOperator, Expr, ExprKind, Name, UnaryOperator};
@@ -170,7 +172,10 @@ impl Checker<'_, '_> {
             return self.indexed(name, index, value);
         }
         match name.text.as_str() {
-            "pi" | "π" if index.is_none() => Value::Number(self.builder.number(std::f64::consts::PI)),
+            "pi" | "π" => {
+                let pi = Value::Number(self.builder.number(std::f64::consts::PI));
+                self.indexed(name, index, pi)
+            }
             "cos" | "theta" | "θ" | "logit" => self.matrix(name, index),
             _ => self.unknown_name(name, scope),
         }
@@ -206,8 +211,12 @@ impl Checker<'_, '_> {
             _ => self.builder.theta(at),
         };
         let span = index.map_or(name.span, |index| Span::new(name.span.start, index.span.end + 1));
-        if result.is_ok() && self.matrix.is_none() && !self.is_foreign() {
-            self.matrix = Some((if text == "logit" { "logit" } else { "cos" }, span));
+        if result.is_ok() && self.matrix.is_none() {
+            let place = self.foreign().map_or(span, |(_, call)| call);
+            self.matrix = Some((if text == "logit" { "logit" } else { "cos" }, place));
+        }
+        if result.is_err() && std::mem::replace(&mut self.mixed, true) {
+            return Value::Poison;
         }
         self.checked(result, span, &[])
     }
@@ -232,9 +241,15 @@ impl Checker<'_, '_> {
                 _ => Value::Poison,
             },
             _ => {
-                let message =
-                    format!("`{}` is {}, it has no index `{}`", name.text, value.describe(), index.text);
-                self.poison(Diagnostic::error("index", index.span, message))
+                let text = &name.text;
+                let message = format!("`{text}` is {}, it has no index `{}`", value.describe(), index.text);
+                let error = Diagnostic::error("index", index.span, message);
+                self.poison(match value {
+                    Value::Distribution(_) => error
+                        .help(format!("`{text}[y]` is that of the label, `{text}[k]` that of another class"))
+                        .fix(index.span, "y"),
+                    _ => error,
+                })
             }
         }
     }
@@ -288,44 +303,72 @@ impl Checker<'_, '_> {
     }
 
     fn unknown_name(&mut self, name: &Name, scope: Scope) -> Value {
+        // The search for what was meant takes longest, and nobody would hear of it.
+        if self.is_full() {
+            return Value::Poison;
+        }
         let text = name.text.as_str();
         if let Some(function) = builtin::named(text).next() {
-            let call = format!("{}({})", function.name, function.arguments.join(", "));
             return self.poison(
                 Diagnostic::error("kind", name.span, format!("`{text}` is a function"))
                     .label("its arguments are missing")
-                    .help(format!("call it: `{call}`")),
+                    .help(format!("call it: `{}`", function.signature())),
             );
         }
         let mut known = self.scopes.visible(scope);
         known.extend(builtin::VALUES);
         let near = suggest::nearest(text, known).map(str::to_owned);
         let error = Diagnostic::error("unknown-name", name.span, format!("there is no `{text}`"));
-        self.unknown(error, name, near)
+        let error = match text {
+            _ if near.is_some() => error,
+            "y" | "k" | "i" => error.help(format!("an index stands in brackets: `cos[{text}]`")),
+            "true" | "false" => error.help("a mask is a comparison, such as `cos[k] > f`"),
+            "inf" | "infinity" | "nan" => error.help("numbers are finite"),
+            "state" => error.help("a loss has no memory; give it the value as a parameter, and change that"),
+            _ if self.loads.library.source(text).is_some() && !self.is_foreign() => {
+                error.help(format!("there is a loss of that name, which is called: `{text}(…)`"))
+            }
+            _ => error,
+        };
+        self.unknown(error, name, near, builtin::alias_of_value(text))
     }
 
-    /// Completes the report of an unknown name.
-    pub(super) fn unknown(&mut self, error: Diagnostic, name: &Name, near: Option<String>) -> Value {
-        let text = name.text.as_str();
-        let error = match (near, self.scopes.elsewhere(text)) {
-            (_, Some(span)) if span.start > name.span.start => {
-                error.label("not known yet").also(span, "it gets its value here")
+    /// A place that gives the name which is not known here, the most telling one.
+    fn elsewhere(&self, name: &Name) -> Option<Place> {
+        if self.is_foreign() {
+            return None;
+        }
+        let found = places(&self.units.first()?.file, &name.text);
+        let covers = |place: &&Place| place.covers(name.span);
+        found.iter().find(covers).or(found.first()).copied()
+    }
+
+    /// Completes the report of an unknown name: where it is given, what it is called here, or what is near.
+    pub(super) fn unknown(
+        &mut self,
+        error: Diagnostic,
+        name: &Name,
+        near: Option<String>,
+        alias: Option<Alias>,
+    ) -> Value {
+        let error = match (self.elsewhere(name), alias, near) {
+            (Some(place), ..) if place.covers(name.span) => {
+                error.label("not known yet").also(place.span, "it gets its value here")
             }
-            (_, Some(span)) => {
-                let error = error.label("not known here").also(span, "known inside this block only");
+            (Some(place), ..) => {
+                let error =
+                    error.label("not known here").also(place.span, format!("known in {} only", place.of));
                 match self.calls.last() {
                     Some(Call::Function(..)) => error.help("pass it to the function as an argument"),
                     _ => error,
                 }
             }
-            (Some(near), None) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
-            (None, None) => match text {
-                "exp" | "e" => error.help("write `exp(x)`"),
-                "state" => {
-                    error.help("a loss has no memory; give it the value as a parameter, and change that")
-                }
-                _ => error,
-            },
+            (None, Some(Alias::Called(alias)), _) => {
+                error.label(format!("it is called `{alias}` here")).fix(name.span, alias)
+            }
+            (None, Some(Alias::Written(text)), _) => error.help(format!("write `{text}`")),
+            (None, None, Some(near)) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
+            (None, None, None) => error,
         };
         self.poison(error)
     }

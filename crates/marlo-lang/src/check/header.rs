@@ -29,12 +29,20 @@ impl Checker<'_, '_> {
     /// The kind of that name.
     pub(super) fn kind(&mut self, name: &Name) -> Option<Kind> {
         let found = Kind::from_name(&name.text);
-        if found.is_none() {
+        if found.is_none() && name.text == Kind::Mask.name() {
+            let error = Diagnostic::error("unknown-kind", name.span, "a parameter is a number, not a mask");
+            self.report(error.help("declare a number and compare it: `mask(x > 0.5)`"));
+        } else if found.is_none() {
             let names: Vec<&str> = Kind::DECLARABLE.iter().map(|kind| kind.name()).collect();
             let error =
                 Diagnostic::error("unknown-kind", name.span, format!("there is no kind `{}`", name.text))
                     .help(format!("the kinds are {}", names.join(", ")));
-            self.report(match suggest::nearest(&name.text, names) {
+            let number = |text: &str| {
+                let text = text.to_lowercase();
+                matches!(text.as_str(), "number" | "float" | "double" | "int" | "f32" | "f64")
+            };
+            let near = suggest::nearest(&name.text, names);
+            self.report(match near.or(number(&name.text).then_some(Kind::Real.name())) {
                 Some(near) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
                 None => error,
             });
@@ -53,15 +61,13 @@ impl Checker<'_, '_> {
                 );
             }
         };
-        if let Some(value) = parameter.default.as_ref().or(parameter.range.as_ref().map(|range| &range.low)) {
-            let name = &parameter.name.text;
+        let default = parameter.default.as_ref().map(|value| (value.span, "default"));
+        let range = parameter.range.as_ref().map(|range| (range.span(), "range"));
+        for (span, what) in default.into_iter().chain(range) {
+            let message = format!("the input `{}` has no {what}", parameter.name.text);
             self.report(
-                Diagnostic::error(
-                    "input",
-                    value.span,
-                    format!("the input `{name}` has no default and no range"),
-                )
-                .help("it is data, given with each batch; only a parameter without an index has a default"),
+                Diagnostic::error("input", span, message)
+                    .help(format!("it is data, given with each batch; only a hyperparameter has a {what}")),
             );
         }
         let Some(kind) = kind else { return Value::Poison };
@@ -87,11 +93,7 @@ impl Checker<'_, '_> {
             if let Some(bound) = &range.high {
                 high = self.constant(bound, known).unwrap_or(high);
                 if low > high {
-                    let span = range.low.span.to(bound.span);
-                    self.report(
-                        Diagnostic::error("range", span, format!("the range {low}..{high} is empty"))
-                            .label("the lower bound comes first"),
-                    );
+                    self.report(empty_range(low, high, range.span()));
                     return Value::Poison;
                 }
             }
@@ -112,16 +114,51 @@ impl Checker<'_, '_> {
     /// Reports a value of a parameter that is out of its range.
     pub(super) fn check_range(&mut self, name: &str, value: f64, low: f64, high: f64, span: crate::Span) {
         if value < low || value > high {
-            let range = match (low.is_finite(), high.is_finite()) {
-                (true, true) => format!("{low}..{high}"),
-                (true, false) => format!("{low}.."),
-                _ => format!("at most {high}"),
-            };
-            self.report(
-                Diagnostic::error("range", span, format!("{value} is out of the range of `{name}`"))
-                    .label(format!("the range is {range}")),
-            );
+            self.report(Diagnostic::error("range", span, out_of_range(name, value)).label(range(low, high)));
         }
+    }
+}
+
+/// The kind of a function's parameter: a mask may be one, too.
+pub(super) fn function_kind(name: &str) -> Option<Kind> {
+    Kind::from_name(name).or((name == Kind::Mask.name()).then_some(Kind::Mask))
+}
+
+pub(super) fn out_of_range(name: &str, value: f64) -> String {
+    format!("{} is out of the range of `{name}`", spell(value))
+}
+
+/// A range in words; a bound that is not finite is none.
+pub(super) fn range(low: f64, high: f64) -> String {
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("the range is {}..{}", spell(low), spell(high)),
+        (true, false) => format!("the range is {}..", spell(low)),
+        _ => format!("the range is at most {}", spell(high)),
+    }
+}
+
+pub(super) fn empty_range(low: f64, high: f64, span: crate::Span) -> Diagnostic {
+    let message = format!("the range {}..{} is empty", spell(low), spell(high));
+    Diagnostic::error("range", span, message).label("the lower bound comes first")
+}
+
+/// A number as a user would write it: simple fractions of pi as such.
+fn spell(value: f64) -> String {
+    use std::f64::consts::PI;
+    let plain = format!("{value}");
+    let fraction = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0].into_iter().find_map(|below| {
+        let above = (value / PI * below).round();
+        ((1.0..16.0).contains(&above) && above * PI / below == value).then_some((above, below))
+    });
+    let huge = plain.len() > 20;
+    match fraction {
+        Some((above, below)) => {
+            let above = if above == 1.0 { String::new() } else { format!("{above}*") };
+            let below = if below == 1.0 { String::new() } else { format!("/{below}") };
+            format!("{above}pi{below}")
+        }
+        None if huge => format!("{value:e}"),
+        None => plain,
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod expr;
 mod header;
 mod library;
+mod places;
 mod promise;
 mod record;
 mod scope;
@@ -30,6 +31,7 @@ use crate::{Diagnostic, Span, parse};
 use library::{Loaded, Loads};
 use scope::{Scope, Scopes, Sort, Value};
 
+pub(crate) use builtin::is_function;
 pub use library::{Empty, Library};
 pub use promise::{Claim, ClaimArgument, ClaimName, Law};
 
@@ -90,6 +92,8 @@ pub fn compile(source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diag
 const MAX_DEPTH: usize = 256;
 /// How much of it may run: each step is a node of the tree.
 const MAX_STEPS: usize = 200_000;
+/// How much is said about one program.
+const MAX_DIAGNOSTICS: usize = 100;
 
 /// A file whose names can be looked up.
 #[derive(Debug, Clone)]
@@ -125,6 +129,10 @@ struct Checker<'a, 'l> {
     exhausted: bool,
     /// Where cosines or logits were read first.
     matrix: Option<(&'static str, Span)>,
+    /// Has it been reported that both are read?
+    mixed: bool,
+    /// Is this a law, which may name every loss of the library?
+    in_law: bool,
     /// The distribution that a probability at the label belongs to.
     distributions: HashMap<Id, Distribution>,
 }
@@ -145,6 +153,8 @@ impl<'a, 'l> Checker<'a, 'l> {
             steps: 0,
             exhausted: false,
             matrix: None,
+            mixed: false,
+            in_law: false,
             distributions: HashMap::new(),
         }
     }
@@ -157,7 +167,8 @@ impl<'a, 'l> Checker<'a, 'l> {
         let scope = self.units[unit].scope;
         let header = self.header(loss, scope);
         let (inner, value) = self.block(&loss.body, header, true);
-        let row = self.expect_number(&value, loss.body.value.span);
+        let end = loss.body.value.span;
+        let row = self.expect_number(&value, end).filter(|&row| self.is_loss(row, end));
         let claims = self.claims(&file, inner);
         self.uncalled_functions();
         self.check_law_names(&file, loss);
@@ -216,20 +227,29 @@ impl<'a, 'l> Checker<'a, 'l> {
         let foreign = self.is_foreign();
         let ast = Rc::new(function.clone());
         self.functions.push(scope::Function { ast, scope: visible, called: false, foreign });
-        self.define(scope, &function.name, Value::Function(number), Sort::Function);
-        self.duplicate_parameters(&function.parameters);
+        let value = match self.duplicate_parameters(&function.parameters) {
+            true => Value::Poison,
+            false => Value::Function(number),
+        };
+        self.define(scope, &function.name, value, Sort::Function);
         for kind in function.parameters.iter().filter_map(|parameter| parameter.kind.as_ref()) {
-            self.kind(kind);
+            if header::function_kind(&kind.text).is_none() {
+                self.kind(kind);
+            }
         }
     }
 
-    fn duplicate_parameters(&mut self, parameters: &[ast::FunctionParameter]) {
+    /// Reports parameters of one name; are there any?
+    fn duplicate_parameters(&mut self, parameters: &[ast::FunctionParameter]) -> bool {
+        let mut any = false;
         for (number, parameter) in parameters.iter().enumerate() {
             let same = |other: &&ast::FunctionParameter| other.name.text == parameter.name.text;
             if let Some(first) = parameters[..number].iter().find(same) {
                 self.report(error::duplicate(&parameter.name, first.name.span));
+                any = true;
             }
         }
+        any
     }
 
     /// Runs a block in a scope of its own; gives that scope and the value.
@@ -263,9 +283,17 @@ impl<'a, 'l> Checker<'a, 'l> {
         }
     }
 
+    /// The call of another loss whose text this is, if it is in another file.
+    fn foreign(&self) -> Option<(&str, Span)> {
+        self.calls.iter().find_map(|call| match call {
+            Call::Loss(name, span) => Some((name.as_str(), *span)),
+            Call::Function(..) => None,
+        })
+    }
+
     /// Is this the text of another file?
     fn is_foreign(&self) -> bool {
-        self.calls.iter().any(|call| matches!(call, Call::Loss(..)))
+        self.foreign().is_some()
     }
 
     /// Gives a name its value, unless the name is taken.
@@ -273,11 +301,15 @@ impl<'a, 'l> Checker<'a, 'l> {
         // A parameter of a function may be called θ; it hides the angle.
         if sort != Sort::Argument && builtin::is_builtin(&name.text) {
             let text = &name.text;
-            self.report(
-                Diagnostic::error("duplicate", name.span, format!("`{text}` is built in"))
-                    .label("choose another name")
-                    .fix(name.span, format!("{text}_")),
-            );
+            let error = Diagnostic::error("duplicate", name.span, format!("`{text}` is built in"));
+            self.report(match sort {
+                Sort::Use => error
+                    .label("this loss has the name of a function, which hides it")
+                    .help("write the other loss out, or copy it to a file of another name"),
+                _ => error.label("choose another name").fix(name.span, format!("{text}_")),
+            });
+            // The user means this one, so what is said of the built-in one would mislead.
+            let _ = self.scopes.define(scope, name, Value::Poison, sort, false);
             return;
         }
         let watched = !self.is_foreign() && !name.text.starts_with('_');
@@ -291,11 +323,7 @@ impl<'a, 'l> Checker<'a, 'l> {
     /// Adds a diagnostic once. Inside a call it says where the call stands; a
     /// place in another file is replaced by that of the call.
     fn report(&mut self, mut diagnostic: Diagnostic) {
-        let foreign = self.calls.iter().find_map(|call| match call {
-            Call::Loss(name, span) => Some((name.clone(), *span)),
-            Call::Function(..) => None,
-        });
-        if let Some((name, span)) = foreign {
+        if let Some((name, span)) = self.foreign() {
             let message = format!("in `{name}`: {}", diagnostic.message);
             diagnostic = Diagnostic { message, ..Diagnostic::error(diagnostic.code, span, "") };
         } else if let Some(Call::Function(number, Some(span))) = self.calls.last() {
@@ -305,9 +333,14 @@ impl<'a, 'l> Checker<'a, 'l> {
         let known = self.diagnostics.iter().any(|other| {
             other.primary.span == diagnostic.primary.span && other.message == diagnostic.message
         });
-        if !known && self.diagnostics.len() < 100 {
+        if !known && !self.is_full() {
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// Has so much been reported that more of it would not be read?
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MAX_DIAGNOSTICS
     }
 
     /// Reports and gives the value that silences what follows.

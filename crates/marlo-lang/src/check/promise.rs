@@ -3,13 +3,16 @@
 use std::rc::Rc;
 
 use marlo_ir::graph::Id;
+use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
 use marlo_ir::op::Op;
 use marlo_ir::shape::Shape;
 
+use super::header::{self, empty_range};
+use super::library::Loaded;
 use super::scope::{Scope, Sort, Value};
 use super::{Checker, builtin};
-use crate::ast::{self, Expr, ExprKind, Promise};
+use crate::ast::{self, Expr, ExprKind, Name, Parameter, Promise};
 use crate::{Diagnostic, Span, suggest};
 
 /// Two losses that must be equal. Both have the same parameters and inputs and
@@ -72,7 +75,7 @@ impl ClaimName {
         (ClaimName::PushesOthers, "pushes_others", "pushes_others"),
         (ClaimName::Decreasing, "decreasing", "decreasing(e, x in low..high)"),
         (ClaimName::Increasing, "increasing", "increasing(e, x in low..high)"),
-        (ClaimName::Nonnegative, "nonnegative", "nonnegative(e)"),
+        (ClaimName::Nonnegative, "nonnegative", "nonnegative` or `nonnegative(e)"),
     ];
 
     /// May a claim have so many arguments?
@@ -111,7 +114,7 @@ impl Checker<'_, '_> {
         };
         if !name.takes(claim.arguments.len()) {
             self.report(
-                Diagnostic::error("arguments", claim.span, format!("`{text}` has other arguments"))
+                Diagnostic::error("arguments", claim.span, format!("`{text}` does not take these arguments"))
                     .label(format!("it is written `{usage}`")),
             );
             return None;
@@ -133,16 +136,46 @@ impl Checker<'_, '_> {
         for (place, argument) in claim.arguments.iter().enumerate() {
             if let Some(range) = &argument.range {
                 let message = format!("`{}` has no range", claim.name.text);
-                self.report(Diagnostic::error("arguments", range.low.span, message));
+                self.report(Diagnostic::error("arguments", range.span(), message));
                 return None;
             }
-            let [value] = match name == ClaimName::Bounded && place > 0 {
-                true => [self.bound(&argument.value, scope)?],
-                false => self.numbers([&argument.value], scope)?,
+            let value = match name == ClaimName::Bounded && place > 0 {
+                true => self.bound(&argument.value, scope)?,
+                false => self.claimed(&argument.value, scope)?,
             };
             arguments.push(ClaimArgument { value, range: None });
         }
+        if let ([_, low, high], [_, from, to]) = (arguments.as_slice(), claim.arguments.as_slice()) {
+            self.not_empty(low.value, high.value, from.value.span.to(to.value.span))?;
+        }
         Some(arguments)
+    }
+
+    /// The value that a claim is about.
+    fn claimed(&mut self, expr: &Expr, scope: Scope) -> Option<Id> {
+        let value = self.eval(expr, scope);
+        let id = self.expect_number(&value, expr.span)?;
+        self.no_mask(id, expr.span)
+    }
+
+    fn no_mask(&mut self, id: Id, span: Span) -> Option<Id> {
+        if self.builder.graph.node(id).kind != Kind::Mask {
+            return Some(id);
+        }
+        self.report(Diagnostic::error("kind", span, "a claim is about a number, and this is a mask"));
+        None
+    }
+
+    /// Do the bounds leave any value between them, as far as that is known?
+    fn not_empty(&mut self, low: Id, high: Id, span: Span) -> Option<()> {
+        let graph = &self.builder.graph;
+        match (graph.constant(low), graph.constant(high)) {
+            (Some(low), Some(high)) if low > high => {
+                self.report(empty_range(low, high, span));
+                None
+            }
+            _ => Some(()),
+        }
     }
 
     /// `decreasing(f, x in low..high)`
@@ -165,13 +198,24 @@ impl Checker<'_, '_> {
         }
         let low = self.bound(&range.low, scope)?;
         let high = self.bound(range.high.as_ref()?, scope)?;
+        self.not_empty(low, high, range.span())?;
         let value = match self.eval(&of.value, scope) {
-            Value::Function(number) if self.functions[number].ast.parameters.len() == 1 => {
-                self.run_function(number, &[Value::Number(variable)], Some(of.value.span))
-            }
+            Value::Function(number) => match self.functions[number].ast.parameters.len() {
+                1 => self.run_function(number, &[Value::Number(variable)], Some(of.value.span)),
+                parameters => {
+                    let name = &self.functions[number].ast.name.text;
+                    let message =
+                        format!("a claim is about a function of one value, and `{name}` has {parameters}");
+                    self.poison(
+                        Diagnostic::error("arguments", of.value.span, message)
+                            .help("call it, with the variable as one of its arguments"),
+                    )
+                }
+            },
             other => other,
         };
         let value = self.expect_number(&value, of.value.span)?;
+        let value = self.no_mask(value, of.value.span)?;
         let range = Some((low, high));
         Some(vec![ClaimArgument { value, range: None }, ClaimArgument { value: variable, range }])
     }
@@ -185,9 +229,10 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// One value for the whole batch.
+    /// One value for the whole batch, in a claim or a law.
     fn bound(&mut self, expr: &Expr, scope: Scope) -> Option<Id> {
         let [id] = self.numbers([expr], scope)?;
+        let id = self.no_mask(id, expr.span)?;
         let shape = self.builder.graph.shape(id);
         if shape == Shape::Scalar {
             return Some(id);
@@ -195,7 +240,7 @@ impl Checker<'_, '_> {
         self.report(Diagnostic::error(
             "shape",
             expr.span,
-            format!("a bound is one value for the whole batch, and this is {shape}"),
+            format!("one value for the whole batch is wanted here, and this is {shape}"),
         ));
         None
     }
@@ -238,11 +283,12 @@ impl Checker<'_, '_> {
         let mut laws = Vec::new();
         for law in laws_of(file) {
             let mut checker = Checker::new(&mut *self.loads);
+            checker.in_law = true;
             let result = checker.law(file, loss, law);
             let found = std::mem::take(&mut checker.diagnostics);
             // What only a law uses, is used.
             for name in called(&law.equals) {
-                self.scopes.find(scope, name);
+                self.scopes.find(scope, &name.text);
             }
             let from = law.span.start;
             self.diagnostics.extend(found.into_iter().filter(|found| found.primary.span.start >= from));
@@ -259,35 +305,36 @@ impl Checker<'_, '_> {
         for parameter in &loss.parameters {
             let given = law.given.iter().find(|(name, _)| name.text == parameter.name.text);
             let value = match given {
-                Some((name, value)) => {
-                    let value = self.eval(value, header);
-                    self.check_given(&name.text, &value, given.map_or(law.span, |(_, expr)| expr.span));
-                    value
-                }
+                Some((_, value)) => self.given_in_law(loss, parameter, value, header),
                 None => self.scopes.own(header, &parameter.name.text)?,
             };
             self.define(fixed, &parameter.name, value, Sort::Parameter);
         }
         let (_, left) = self.block(&loss.body, fixed, true);
-        let left = self.expect_number(&left, law.span)?;
+        let left = self.expect_number(&left, law.span);
         // A law may name any loss of the library without `use`.
         let right = self.scopes.inside(Some(fixed));
         for name in called(&law.equals) {
-            let known = self.scopes.find(right, name).is_some() || builtin::is_builtin(name);
-            if !known && name == loss.name.text {
-                self.law_loss(right, name, &law.equals);
-            } else if !known && self.loads.library.source(name).is_some() {
-                let place = ast::Name { text: name.to_owned(), span: law.equals.span };
-                if self.load(&place) == super::library::Loaded::Good {
-                    self.law_loss(right, name, &law.equals);
-                }
+            let text = name.text.as_str();
+            if self.scopes.find(right, text).is_some() || builtin::is_builtin(text) {
+                continue;
             }
+            let value = if text == loss.name.text {
+                Value::Loss(text.into())
+            } else if self.loads.library.source(text).is_none() {
+                continue;
+            } else if self.load(name) == Loaded::Good {
+                Value::Loss(text.into())
+            } else {
+                Value::Poison
+            };
+            self.define(right, name, value, Sort::Use);
         }
         let value = self.eval(&law.equals, right);
         let right = self.expect_number(&value, law.equals.span)?;
-        if self.failed() {
+        let (true, Some(left), false) = (self.is_loss(right, law.equals.span), left, self.failed()) else {
             return None;
-        }
+        };
         let name = &loss.name.text;
         let (left, right) =
             (self.builder.clone().finish(name, left), self.builder.clone().finish(name, right));
@@ -304,19 +351,31 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn law_loss(&mut self, scope: Scope, name: &str, at: &Expr) {
-        let place = ast::Name { text: name.to_owned(), span: at.span };
-        self.define(scope, &place, Value::Loss(name.into()), Sort::Use);
+    /// The value that a law gives to a parameter.
+    fn given_in_law(
+        &mut self,
+        loss: &ast::Loss,
+        parameter: &Parameter,
+        given: &Expr,
+        header: Scope,
+    ) -> Value {
+        let Some(id) = self.bound(given, header) else { return Value::Poison };
+        let name = &parameter.name;
+        let kind = Kind::from_name(&parameter.kind.text);
+        if kind.is_some_and(|kind| !self.fits(id, kind, &loss.name.text, name, given.span)) {
+            return Value::Poison;
+        }
+        self.check_given(&name.text, id, given.span);
+        Value::Number(id)
     }
 
     /// Warns when a law fixes a parameter at a value that it cannot have.
-    fn check_given(&mut self, name: &str, value: &Value, span: Span) {
-        let Value::Number(id) = value else { return };
-        let Some(number) = self.builder.graph.constant(*id) else { return };
+    fn check_given(&mut self, name: &str, id: Id, span: Span) {
+        let Some(number) = self.builder.graph.constant(id) else { return };
         let Some(param) = self.builder.graph.params.iter().find(|param| param.name == name) else { return };
         if number < param.low || number > param.high {
-            let message = format!("{number} is out of the range of `{name}`");
-            let label = format!("the range is {}..{}", param.low, param.high);
+            let label = header::range(param.low, param.high);
+            let message = header::out_of_range(name, number);
             self.report(Diagnostic::warning("range", span, message).label(label));
         }
     }
@@ -330,14 +389,14 @@ fn laws_of(file: &ast::File) -> impl Iterator<Item = &ast::Law> {
 }
 
 /// The names of everything that is called in an expression.
-fn called(expr: &Expr) -> Vec<&str> {
-    let mut names = Vec::new();
+fn called(expr: &Expr) -> Vec<&Name> {
+    let mut names: Vec<&Name> = Vec::new();
     let mut rest = vec![expr];
     while let Some(expr) = rest.pop() {
         match &expr.kind {
             ExprKind::Call { callee, arguments, .. } => {
-                if !names.contains(&callee.text.as_str()) {
-                    names.push(callee.text.as_str());
+                if names.iter().all(|name| name.text != callee.text) {
+                    names.push(callee);
                 }
                 rest.extend(arguments.iter().map(|argument| &argument.value));
             }

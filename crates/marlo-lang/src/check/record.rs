@@ -51,12 +51,16 @@ impl Checker<'_, '_> {
                 _ => format!("`{name}` has {numbers} parameters"),
             };
             self.look_at(arguments, scope);
-            let known = names[..numbers].join(", ");
-            return self.poison(
-                Diagnostic::error("arguments", extra.value.span, message)
-                    .label("one too many")
-                    .help(format!("they are {known}; inputs are given by name")),
-            );
+            let error = Diagnostic::error("arguments", extra.value.span, message).label("one too many");
+            let error = match &names[..numbers] {
+                [] => error,
+                [only] => error.help(format!("it is {only}")),
+                known => error.help(format!("they are {}", known.join(", "))),
+            };
+            return self.poison(match numbers == names.len() {
+                true => error,
+                false => error.help("inputs are given by name"),
+            });
         }
         let Some(bound) = self.bind(name, &names, names.len(), arguments, span) else {
             self.look_at(arguments, scope);
@@ -72,7 +76,7 @@ impl Checker<'_, '_> {
                 (Some(argument), None) => self.given_number(name, parameter, argument, loss),
                 (Some(argument), Some(_)) => self.given_input(name, parameter, argument),
                 (None, None) => self.default_number(name, parameter, header, span),
-                (None, Some(_)) => self.shared_input(name, parameter, span),
+                (None, Some(_)) => self.shared_input(name, parameter, span, scope),
             };
             self.calls.push(Call::Loss(name.to_owned(), span));
             self.define(header, &parameter.name, value, Sort::Parameter);
@@ -170,11 +174,18 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// An input that was not given: the program's own input of that name.
-    fn shared_input(&mut self, callee: &str, parameter: &Parameter, span: Span) -> Value {
+    /// An input that was not given: the caller's own input of that name.
+    fn shared_input(&mut self, callee: &str, parameter: &Parameter, span: Span, scope: Scope) -> Value {
         let by_class = parameter.index.as_ref().is_some_and(|index| index.text == "k");
         let axis = if by_class { Axis::Classes } else { Axis::Rows };
         let name = &parameter.name.text;
+        match self.scopes.find(scope, name) {
+            Some(value @ Value::Input { by_class: found, .. }) if found == by_class => return value,
+            // The caller is another loss, which was given a value for its input.
+            Some(value @ Value::Number(_)) if self.is_foreign() && !by_class => return value,
+            _ => {}
+        }
+        // A function outside of the loss does not see the header.
         let inputs = &self.builder.graph.inputs;
         match inputs.iter().position(|input| input.name == *name && input.axis == axis) {
             Some(index) => Value::Input { index: index as u32, by_class },

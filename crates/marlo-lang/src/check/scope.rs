@@ -33,7 +33,7 @@ impl Value {
     pub(super) fn describe(&self) -> &'static str {
         match self {
             Self::Number(_) => "a value",
-            Self::Distribution(_) => "the probabilities of a softmax",
+            Self::Distribution(_) => "a whole softmax",
             Self::Function(_) => "a function",
             Self::Loss(_) => "a loss that is not called",
             Self::Record(_) => "another loss",
@@ -161,12 +161,6 @@ impl Scopes {
         }
         names.sort_unstable();
         names
-    }
-
-    /// Where some other scope has the name.
-    pub(super) fn elsewhere(&self, name: &str) -> Option<Span> {
-        let same = |binding: &&Binding| binding.name == name && binding.watched;
-        self.bindings.iter().find(same).map(|binding| binding.span)
     }
 
     /// The names that nobody used, whichever run of their text it was.

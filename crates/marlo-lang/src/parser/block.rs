@@ -18,15 +18,19 @@ impl Parser<'_> {
         let mut value: Option<Expr> = None;
         let mut failed = false;
         loop {
-            match self.kind() {
+            let ends = match self.kind() {
                 TokenKind::CloseBrace => break,
-                TokenKind::End
-                | TokenKind::Keyword(Keyword::Use | Keyword::Loss | Keyword::Law | Keyword::Prove) => {
-                    self.brackets = brackets;
-                    let error = self.unclosed(open, &TokenKind::CloseBrace);
-                    return self.fail(error);
+                TokenKind::End => true,
+                // Within a line such a keyword is meant as a name.
+                TokenKind::Keyword(Keyword::Use | Keyword::Loss | Keyword::Law | Keyword::Prove) => {
+                    self.token().starts_line && !self.is_misused()
                 }
-                _ => {}
+                _ => false,
+            };
+            if ends {
+                self.brackets = brackets;
+                let error = self.unclosed(open, &TokenKind::CloseBrace);
+                return self.fail(error);
             }
             if let Some(stray) = value.take() {
                 self.stray(&stray, open);
@@ -111,7 +115,7 @@ impl Parser<'_> {
                 let start = self.bump().span;
                 self.let_behind(start)
             }
-            kind if kind.starts_expression() => {
+            kind if kind.starts_expression() || self.is_misused() => {
                 let value = self.expression()?.expr;
                 self.end_of_line()?;
                 Ok(Line::Value(value))

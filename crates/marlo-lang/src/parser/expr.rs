@@ -2,6 +2,7 @@
 
 use super::{MAX_DEPTH, Parse, Parser};
 use crate::ast::*;
+use crate::check::is_function;
 use crate::token::{Keyword, TokenKind};
 use crate::{Diagnostic, Span};
 
@@ -253,6 +254,10 @@ impl Parser<'_> {
                 Ok(Deep::leaf(span, ExprKind::Number { text, value }))
             }
             TokenKind::Name => self.name_or_call(),
+            TokenKind::Keyword(_) if self.is_misused() => {
+                self.bump();
+                Ok(Deep::leaf(span, ExprKind::Error))
+            }
             TokenKind::OpenParen => {
                 self.bump();
                 let (mut inner, span) =
@@ -287,6 +292,7 @@ impl Parser<'_> {
             false => None,
         };
         let Some(open) = open else {
+            self.not_applied(&name, index.as_ref())?;
             let span = name.span.to(Span::point(self.previous_end()));
             return Ok(Deep::leaf(span, ExprKind::Name { name, index }));
         };
@@ -300,6 +306,20 @@ impl Parser<'_> {
         let span = name.span.to(span);
         let kind = ExprKind::Call { callee: name, index, arguments };
         Ok(Deep { expr: Expr { span, kind }, depth: depth + 1 })
+    }
+
+    /// `cos theta[y]`: papers leave out the parentheses.
+    fn not_applied(&mut self, name: &Name, index: Option<&Name>) -> Parse<()> {
+        let applied = matches!(self.kind(), TokenKind::Number(_) | TokenKind::Name) && self.same_line();
+        if !applied || !is_function(&name.text, index.map(|index| index.text.as_str())) {
+            return Ok(());
+        }
+        let function = self.text(Span::new(name.span.start, self.previous_end()));
+        let message = format!("the arguments of `{function}` stand in parentheses");
+        let error = Diagnostic::error("syntax", self.span(), message)
+            .label("expected `(`")
+            .help(format!("write `{function}(…)`"));
+        self.fail(error)
     }
 
     fn argument(&mut self, depth: &mut usize) -> Parse<Argument> {

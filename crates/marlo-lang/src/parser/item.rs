@@ -282,7 +282,7 @@ impl Parser<'_> {
     /// The expression behind a `=` or `=>`; `whose` is for the message when
     /// there is none.
     pub(super) fn value_of(&mut self, whose: &str) -> Parse<Expr> {
-        if !self.kind().starts_expression() && (self.token().starts_line || self.kind().starts_item()) {
+        if !self.kind().starts_expression() && self.token().starts_line {
             let at = Span::point(self.previous_end());
             let error = Diagnostic::error("no-value", at, format!("{whose} has no value"))
                 .label("an expression is missing here");

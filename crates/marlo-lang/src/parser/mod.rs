@@ -53,6 +53,7 @@ pub(crate) fn parse_with_comments(source: &str) -> Parsed {
         brackets: 0,
         depth: 0,
         seen_loss: false,
+        misused: Vec::new(),
     };
     let file = parser.file();
     parser.unattached_docs();
@@ -81,6 +82,8 @@ struct Parser<'a> {
     depth: usize,
     /// Has a `loss` begun, however it went?
     seen_loss: bool,
+    /// Keywords that were given as names; where they are read as such, that is no news.
+    misused: Vec<Keyword>,
 }
 
 impl<'a> Parser<'a> {
@@ -106,6 +109,12 @@ impl<'a> Parser<'a> {
 
     fn is_keyword(&self, keyword: Keyword) -> bool {
         *self.kind() == TokenKind::Keyword(keyword)
+    }
+
+    /// Is the next token a keyword that was given as a name, and read as one?
+    fn is_misused(&self) -> bool {
+        matches!(self.kind(), TokenKind::Keyword(keyword) if self.misused.contains(keyword))
+            && *self.ahead(1) != TokenKind::Name
     }
 
     /// Does the next token stand on the same line, as far as lines matter here?
@@ -199,7 +208,8 @@ impl<'a> Parser<'a> {
                 self.bump();
                 Ok(Name { text, span })
             }
-            TokenKind::Keyword(_) if self.same_line() => {
+            &TokenKind::Keyword(keyword) if self.same_line() => {
+                self.misused.push(keyword);
                 let error =
                     Diagnostic::error("keyword", span, format!("`{text}` is a keyword, it cannot be a name"))
                         .label(format!("expected {what}"))
@@ -313,7 +323,7 @@ impl<'a> Parser<'a> {
                 TokenKind::CloseBrace if braces > 0 => braces -= 1,
                 TokenKind::OpenBrace => braces += 1,
                 TokenKind::End | TokenKind::CloseBrace => return,
-                _ if self.at > from && kind.starts_item() => return,
+                _ if self.at > from && starts_line && kind.starts_item() => return,
                 _ if self.at > from && starts_line && open == 0 && !kind.continues_line() => return,
                 TokenKind::OpenParen | TokenKind::OpenBracket => open += 1,
                 TokenKind::CloseParen | TokenKind::CloseBracket => open = open.saturating_sub(1),
