@@ -335,6 +335,16 @@ fn explosions_are_bounded() {
     }
     let (_, longest) = (answer(&with_body(&doubled), &library), with_body(&format!("{doubled}a1999")));
     survives(&longest, &library);
+    // The same below a batch reduction, where a sample's own loss is looked for.
+    for step in ["a{} * a{} + a{}", "sin(a{} + 1)"] {
+        let mut deep = "let a0 = mean[i](cos[y])\n".to_owned();
+        for number in 1..20_000 {
+            let value = step.replace("{}", &(number - 1).to_string());
+            writeln!(deep, "let a{number} = {value}").expect("memory");
+        }
+        let found = compile(&with_body(&format!("{deep}a19999 + cos[y]")), &library).expect_err("too deep");
+        assert_eq!(found.iter().filter(|found| found.code == "too-deep").count(), 1);
+    }
 }
 
 /// A long program that is wrong everywhere does not take long.

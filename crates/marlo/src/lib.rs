@@ -20,6 +20,11 @@
 //! The crate re-exports the compiler's parts, ships the specs, and puts one door before the backends. It refuses to
 //! know a loss by name: ArcFace is a file.
 
+/// The README's Rust runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
 pub mod agree;
 pub mod backend;
 pub mod specs;
