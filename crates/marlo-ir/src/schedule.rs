@@ -174,6 +174,9 @@ impl RowProgram {
         let list = |ids: &[Id]| ids.iter().map(&name).collect::<Vec<_>>().join(", ");
         let mut out = String::new();
         let node = |out: &mut String, indent: &str, id: &Id| {
+            if graph.leaf(*id).is_some() {
+                return;
+            }
             let _ = writeln!(out, "{indent}{id} = {}({})", graph.op(*id).entry().name, list(graph.args(*id)));
         };
         let _ = writeln!(out, "uniforms {}", list(&self.uniforms));

@@ -289,6 +289,28 @@ impl<'g, K: KindType, S: ShapeType> Expr<'g, K, S> {
         self.define.op(Op::Max, &[self.id, other.id])
     }
 
+    /// The value kept between two bounds; derivative 1 at both of them.
+    pub fn clamp<L: KindType, H: KindType>(
+        self,
+        low: Expr<'g, L, Scalar>,
+        high: Expr<'g, H, Scalar>,
+    ) -> Expr<'g, <K::Output as AddKind<H>>::Output, S>
+    where
+        K: AddKind<L>,
+        K::Output: AddKind<H>,
+    {
+        self.define.expr(|b| b.clamp(self.id, low.id, high.id))
+    }
+
+    /// x = y
+    pub fn eq<L: KindType, T: ShapeType>(self, other: Expr<'g, L, T>) -> Expr<'g, Mask, Joined<S, T>>
+    where
+        K: AddKind<L>,
+        S: Join<T>,
+    {
+        self.define.op(Op::Eq, &[self.id, other.id])
+    }
+
     /// x < y
     pub fn lt<L: KindType, T: ShapeType>(self, other: Expr<'g, L, T>) -> Expr<'g, Mask, Joined<S, T>>
     where
