@@ -177,6 +177,21 @@ fn wgpu_agrees_on_random_programs() {
     }
 }
 
+/// A weight of 0 leaves a class out: some of them, or all.
+#[test]
+fn classes_of_weight_zero_are_left_out() {
+    for weight in ["indicator(cos[k] > 0.4, 0)", "relu(cos[k] - 0.1)", "indicator(cos[k] > -2, 0)"] {
+        let text =
+            format!("loss filter(s: Scale = 64) {{ ce(softmax(s * cos[y], s * cos[k], weight: {weight})) }}");
+        let loss = marlo::compile(&text, &marlo::lang::Empty).expect("the program is right").loss;
+        let batch: Batch<f32> = random_batch(&loss, 7, 4, 9).convert();
+        let found =
+            marlo::agree::compare(&loss, &batch, &batch.convert(), gpu()).expect("every backend runs");
+        assert!(found.agrees(), "{weight}: {found:#?}");
+        assert!(found.mean_loss > 0.0 || weight.contains("-2"));
+    }
+}
+
 /// Rows that don't fit a binding together are worked through in chunks: the same bits, batch operations included.
 #[test]
 fn wgpu_works_through_rows_in_chunks() {

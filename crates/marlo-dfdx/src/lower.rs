@@ -333,7 +333,6 @@ where
         Ok(match op {
             Op::Neg => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_negate()?))?),
             Op::Exp => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_exp()?))?),
-            Op::Ln => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_ln()?))?),
             Op::Sqrt => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sqrt()?))?),
             Op::Sin => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sin()?))?),
             Op::Cos => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_cos()?))?),
@@ -353,11 +352,13 @@ where
                     self.constant(values, *x.shape())?
                 })
             }
-            // Functions that dfdx lacks, or has without the digits of the tails.
+            // Functions that dfdx lacks, or has without the digits of the tails, or (ln 0, the weight of a class that is
+            // left out) with a derivative of 0·∞.
             _ => {
                 let derivative = |x: E| -> E {
                     let one = <E as Scalar>::from_f64(1.0);
                     match op {
+                        Op::Ln => one / x,
                         Op::Log1p => one / (one + x),
                         Op::Expm1 => Scalar::exp(x),
                         Op::Sigmoid => x.sigmoid() * (-x).sigmoid(),

@@ -42,7 +42,7 @@ fn log1p_small_(x: f32) -> f32 {
     Helper {
         name: "ln_",
         calls: &["log1p_small_"],
-        text: "// ln x; an argument that is not positive counts as the smallest normal number.
+        text: "// ln x; -1e30 for 0, which leaves a class of weight 0 out, and at least the smallest normal number's above it.
 fn ln_(x: f32) -> f32 {
     let bits = bitcast<u32>(max(x, 1.1754944e-38));
     var n = f32(i32(bits >> 23u) - 126);
@@ -51,7 +51,8 @@ fn ln_(x: f32) -> f32 {
         m = m + m;
         n = n - 1.0;
     }
-    return (log1p_small_(m - 1.0) - n * 2.12194440e-4) + n * 0.693359375;
+    let y = (log1p_small_(m - 1.0) - n * 2.12194440e-4) + n * 0.693359375;
+    return select(y, -1e30, x == 0.0);
 }",
     },
     Helper {

@@ -137,6 +137,10 @@ impl<'a, S: Scalar> State<'a, S> {
                 let Some(max) = others().reduce(|a, b| if b > a { b } else { a }) else {
                     return S::from_f64(NO_CLASS);
                 };
+                // Every class has weight 0: that is as if there were none.
+                if op == Op::LseK && max.to_f64() == f64::NEG_INFINITY {
+                    return S::from_f64(NO_CLASS);
+                }
                 if op == Op::MaxK {
                     // The value is exactly the maximum; its derivative is the mean of those that are tied.
                     let tied = || others().filter(|x| *x == max);
