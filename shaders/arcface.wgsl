@@ -143,7 +143,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r1; // LSE_{k≠y} s·cos θ_k - s·f
+    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·f
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r3 = params.s * one_minus_p_y; // s·(1 - p_y)

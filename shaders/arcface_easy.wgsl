@@ -144,7 +144,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r2; // LSE_{k≠y} s·cos θ_k - s·f
+    let u = lse - r2; // (LSE_{k≠y} s·cos θ_k) - s·f
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r5 = -(r4 * r3 / params.batch_size); // -s·(1 - p_y)·(cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > 0 else 1)/B

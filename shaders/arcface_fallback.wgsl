@@ -146,7 +146,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r3; // LSE_{k≠y} s·cos θ_k - s·f
+    let u = lse - r3; // (LSE_{k≠y} s·cos θ_k) - s·f
     let loss = softplus_(u); // -ln p_y
     let r5 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r6 = -(r5 * r4 / params.batch_size); // -s·(1 - p_y)·(cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)/B

@@ -6,7 +6,7 @@
 //     where
 //       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
 //       p_k = e^(s·cos θ_k)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
-//       f = cos(θ_y + m)
+//       f = cos θ_y + detach(cos(θ_y + m) - cos θ_y)
 
 struct Params {
     rows: u32,
@@ -137,7 +137,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r1; // LSE_{k≠y} s·cos θ_k - s·f
+    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·f
     let loss = softplus_(u); // -ln p_y
     let r2 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r3 = -(r2 / params.batch_size); // -s·(1 - p_y)/B

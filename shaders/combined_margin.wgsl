@@ -196,9 +196,9 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let label = labels[row];
     let cos_y = cosines[base + label];
     let r1 = cos_angle_(params.m1, cos_y); // cos(m1·θ_y)
-    let f = params.cos_m2 * r1 - params.m3 - params.sin_m2 * sin_angle_(params.m1, cos_y); // cos m2·cos(m1·θ_y) - m3 - sin m2·sin(m1·θ_y)
+    let f = params.cos_m2 * r1 - params.m3 - params.sin_m2 * sin_angle_(params.m1, cos_y); // cos(m1·θ_y)·cos m2 - m3 - sin(m1·θ_y)·sin m2
     let r2 = params.s * f; // s·f
-    let r3 = params.s_m1 * (params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1); // s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·sin m2·cos(m1·θ_y))
+    let r3 = params.s_m1 * (params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1); // s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·cos(m1·θ_y)·sin m2)
     var lse_max = -1e30;
     var lse_sum = 0.0;
     var lse_block = 0.0;
@@ -224,11 +224,11 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r2; // LSE_{k≠y} s·cos θ_k - s·f
+    let u = lse - r2; // (LSE_{k≠y} s·cos θ_k) - s·f
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·sin m2·cos(m1·θ_y))·(1 - p_y)/B
+    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·cos(m1·θ_y)·sin m2)·(1 - p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

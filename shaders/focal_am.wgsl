@@ -141,7 +141,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r1; // LSE_{k≠y} s·cos θ_k - s·(cos θ_y - m)
+    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·(cos θ_y - m)
     let p_y = sigmoid_(r1 - lse);
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let r2 = pow_(one_minus_p_y, params.gamma); // (1 - p_y)^γ

@@ -130,7 +130,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r1; // LSE_{k≠y} s·cos θ_k - s·cos θ_y
+    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
     let p_y = sigmoid_(r1 - lse);
     let hard = p_y < params.tau; // p_y < τ
     let loss = select(0.0, softplus_(u), hard); // -hard·ln p_y

@@ -126,7 +126,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - logit_y; // LSE_{k≠y} z_k - z_y
+    let u = lse - logit_y; // (LSE_{k≠y} z_k) - z_y
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r1 = -(one_minus_p_y / params.batch_size); // -(1 - p_y)/B

@@ -220,7 +220,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r2; // LSE_{k≠y} s·cos θ_k - s·ψ
+    let u = lse - r2; // (LSE_{k≠y} s·cos θ_k) - s·ψ
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * one_minus_p_y; // s·(1 - p_y)

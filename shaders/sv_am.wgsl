@@ -135,7 +135,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
-    let u = lse - r2; // LSE_{k≠y} s·(cos θ_k + (t - 1)·(1 + cos θ_k)·I_k) - s·f
+    let u = lse - r2; // (LSE_{k≠y} s·(cos θ_k + (t - 1)·(1 + cos θ_k)·I_k)) - s·f
     let loss = softplus_(u); // -ln p_y
     let r3 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r4 = -(r3 / params.batch_size); // -s·(1 - p_y)/B

@@ -47,6 +47,7 @@ fn cases(epsilon: f64) -> Vec<Case> {
         case("exact", 3, &[1.0, -1.0, 0.0, -1.0, 1.0, 0.5, 0.0, 1.0, 1.0], &[0, 0, 2]),
         case("inside", 3, &[inside, -inside, 0.25, -inside, inside, 0.5], &[0, 0]),
         case("overshoot", 2, &[past, -past, 0.0, past], &[0, 0]),
+        case("far overshoot", 2, &[1.0 + 9e-7, -1.0 - 9e-7, 0.0, 1.0 + 9e-7, 1.0, 0.9], &[0, 0, 0]),
         case("ties", 4, &[0.25, 0.25, 0.25, 0.25, -0.5, 0.75, 0.75, -0.5], &[1, 0]),
         case("easy", 4, &[0.9, -0.8, -0.7, -0.9, -0.9, 0.95, -0.6, -0.75], &[0, 1]),
         case("hard", 4, &[-0.9, 0.8, 0.7, 0.9, 0.9, -0.95, 0.6, 0.75], &[0, 1]),
@@ -93,6 +94,30 @@ fn dfdx_agrees_on_shipped_losses() {
                 let distance = distance(&exact, &found.loss, &found.gradient, case.classes, 1e-300);
                 assert!(distance <= 1e-9, "{}, s {s:?}, {}: {distance:e}", shipped.name, case.name);
             }
+        }
+    }
+}
+
+/// Cosines that were f32, evaluated in f64: their resolution and their overshoot past ±1 are those of f32.
+#[test]
+fn dfdx_agrees_on_cosines_of_single_precision() {
+    for shipped in specs::ALL {
+        let loss = spec(shipped.name);
+        for case in cases(f64::from(f32::EPSILON)) {
+            let batch = Batch::<f64>::new(
+                &loss,
+                case.classes,
+                case.cosines,
+                &case.labels,
+                vec![],
+                settings(&loss, None),
+            );
+            let mut batch = batch.expect("the case is valid");
+            batch.resolution = <f32 as marlo::eval::Scalar>::RESOLUTION;
+            let exact = Backend::Reference.run(&loss, &batch).expect("the loss is finite");
+            let found = Backend::Dfdx.run(&loss, &batch).expect("dfdx runs every loss");
+            let distance = distance(&exact, &found.loss, &found.gradient, case.classes, 1e-300);
+            assert!(distance <= 1e-9, "{}, {}: {distance:e}", shipped.name, case.name);
         }
     }
 }

@@ -462,10 +462,18 @@ where
     fn exact_sine<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let inside = self.nudge(c)?;
         let sine = self.sine(&inside)?;
-        let exact = c.as_vec().into_iter().map(Scalar::sin_acos);
-        let wrong = exact.zip(sine.as_vec()).map(|(e, s)| e - s).collect();
-        let correction = self.constant(wrong, *c.shape())?;
-        self.on_tape(&sine, |s| Ok(s.try_add(correction)?))
+        let (values, nudged) = (c.as_vec(), inside.as_vec());
+        let moved: Vec<bool> = values.iter().zip(&nudged).map(|(c, inside)| c != inside).collect();
+        if !moved.contains(&true) {
+            return Ok(sine);
+        }
+        // Where the cosine was moved: a line through the exact value whose slope is −c over the sine inside.
+        let slopes: Vec<E> = values.iter().zip(&nudged).map(|(&c, inside)| -c / inside.sin_acos()).collect();
+        let offsets = values.iter().zip(&slopes).map(|(&c, &slope)| c.sin_acos() - slope * c).collect();
+        let (slopes, offsets) = (self.constant(slopes, *c.shape())?, self.constant(offsets, *c.shape())?);
+        let line = self.on_tape(c, |c| Ok(c.try_mul(slopes)?.try_add(offsets)?))?;
+        let moved = self.device.try_tensor_from_vec(moved, *c.shape())?;
+        self.on_tape(&line, |line| Ok(moved.try_choose(line, sine)?))
     }
 
     /// cos(aθ), sin(aθ), sin(aθ)/sin θ: by recurrence for a small whole a, else by θ itself.

@@ -16,14 +16,20 @@ const MOST_GROUPS: usize = 65_535;
 /// Why the GPU gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum GpuError {
+    /// No adapter of that name.
+    #[error("no GPU adapter has `{wanted}` in its name; there {}", listed(.known))]
+    NoSuchAdapter {
+        /// The name asked for.
+        wanted: String,
+        /// The names of those that are there.
+        known: Vec<String>,
+    },
     /// No adapter, not even a software one.
     #[error(
-        "no GPU adapter was found{wanted}: {reason}. Install a Vulkan driver; without a GPU, on Debian or Ubuntu, \
+        "no GPU adapter was found: {reason}. Install a Vulkan driver; without a GPU, on Debian or Ubuntu, \
          `apt-get install libvulkan1 mesa-vulkan-drivers` brings a software one"
     )]
     NoAdapter {
-        /// The name asked for, in words, or nothing.
-        wanted: String,
         /// What wgpu says.
         reason: String,
     },
@@ -56,6 +62,10 @@ pub enum GpuError {
     },
 }
 
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "is none at all".into() } else { format!("are: {}", names.join(", ")) }
+}
+
 /// A device.
 #[derive(Debug)]
 pub struct Gpu {
@@ -81,15 +91,11 @@ impl Gpu {
                 let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
                 let known: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
                 let lower = name.to_lowercase();
-                adapters.into_iter().find(|a| a.get_info().name.to_lowercase().contains(&lower)).ok_or_else(
-                    || GpuError::NoAdapter {
-                        wanted: format!(" whose name holds `{name}`"),
-                        reason: format!("there are {known:?}"),
-                    },
-                )?
+                let found = adapters.into_iter().find(|a| a.get_info().name.to_lowercase().contains(&lower));
+                found.ok_or(GpuError::NoSuchAdapter { wanted: name, known })?
             }
             None => pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default()))
-                .map_err(|error| GpuError::NoAdapter { wanted: String::new(), reason: error.to_string() })?,
+                .map_err(|error| GpuError::NoAdapter { reason: error.to_string() })?,
         };
         let name = adapter.get_info().name;
         let limits = adapter.limits();

@@ -9,6 +9,8 @@ use crate::backend::{Backend, BackendError, Outcome, Precision, on_gpu};
 /// Every backend's distance from the reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
+    /// The rows of the batch.
+    pub rows: usize,
     /// Rows that f32 may decide the other way (a mask's border, a rank; see [`on_border`]): not compared in f32.
     pub on_border: usize,
     /// The loss of the batch by the reference.
@@ -45,6 +47,11 @@ impl Distance {
 }
 
 impl Comparison {
+    /// Was any row compared in f32?
+    pub fn compared(&self) -> bool {
+        self.on_border < self.rows
+    }
+
     /// Is every backend within its limit?
     pub fn agrees(&self) -> bool {
         self.backends.iter().all(Distance::agrees)
@@ -82,6 +89,7 @@ pub fn compare(
         backends.push(single("wgpu f32", on_gpu(gpu, loss, narrow)?));
     }
     Ok(Comparison {
+        rows: unsure.len(),
         on_border: unsure.iter().filter(|row| **row).count(),
         mean_loss: exact.mean_loss,
         largest_gradient: exact.largest_gradient(),

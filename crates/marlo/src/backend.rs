@@ -46,7 +46,8 @@ pub enum BackendError {
     Wgpu(#[from] GpuError),
     /// The loss or gradient is not finite.
     #[error(
-        "{backend}: the {what} at row {row} is not finite; the inputs are, so this is a defect of the loss or backend"
+        "{backend}: the {what} at row {row} is not finite, though the inputs are: the loss leaves its domain there (an \
+         overflow, a division by 0, ln or sqrt of a negative number), or the precision is too small for it"
     )]
     NotFinite {
         /// The backend's name.

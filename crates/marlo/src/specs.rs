@@ -46,10 +46,16 @@ pub struct Shipped {
 
 impl Library for Shipped {
     fn source(&self, name: &str) -> Option<String> {
-        let beside = self.folder.as_ref().map(|f| f.join(format!("{name}.loss")));
-        beside
-            .and_then(|path| std::fs::read_to_string(path).ok())
-            .or_else(|| find(name).map(|spec| spec.source.to_owned()))
+        let beside =
+            self.folder.as_ref().map(|f| f.join(format!("{name}.loss"))).filter(|path| path.exists());
+        match beside {
+            // One that can't be read is wrong; the shipped one is not taken for it in silence.
+            Some(path) => Some(match std::fs::read(path) {
+                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                Err(error) => format!("\"{error}\""),
+            }),
+            None => find(name).map(|spec| spec.source.to_owned()),
+        }
     }
 
     fn names(&self) -> Vec<String> {

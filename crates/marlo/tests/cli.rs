@@ -45,6 +45,21 @@ fn folder(name: &str) -> PathBuf {
         "loss norm(norm[i]: Norm) {\n    ce(softmax(norm[i] * cos[y], norm[i] * cos[k]))\n}\n",
     )
     .expect("written");
+    write("two.npy", &[2], &[1.0, 2.0]);
+    write("below.npy", &[2], &[1.0, -2.0]);
+    let header = format!("{{'descr': {}'<f8'{}, }}", "[".repeat(40), "]".repeat(40));
+    let mut nested = b"\x93NUMPY\x01\x00".to_vec();
+    nested.extend((header.len() as u16).to_le_bytes());
+    nested.extend(header.bytes());
+    std::fs::write(folder.join("nested.npy"), nested).expect("written");
+    for (file, text) in [
+        ("misnamed.loss", "loss other() { ce(softmax(logit[y], logit[k])) }".as_bytes()),
+        ("uses_other.loss", b"use misnamed\nloss uses_other() { misnamed() }"),
+        ("broken.loss", b"\xff\xfe"),
+        ("uses_broken.loss", b"use broken\nloss uses_broken() { broken() }"),
+    ] {
+        std::fs::write(folder.join(file), text).expect("written");
+    }
     folder
 }
 

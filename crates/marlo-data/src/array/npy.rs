@@ -105,6 +105,9 @@ fn open<'a>(bytes: &'a [u8], place: &str) -> Result<NpyFile<&'a [u8]>, ArrayErro
     NpyFile::new(bytes).map_err(|error| not_npy(error.to_string()))
 }
 
+/// How deep brackets may stand inside each other in a header: those of a record with a shaped field.
+const MAX_NESTING: i32 = 6;
+
 /// Refuses what the parser of `npyz` would not survive: a header that runs past the end or is huge,
 /// and a shape whose size overflows.
 fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
@@ -121,6 +124,14 @@ fn check_header(bytes: &[u8]) -> Result<(), &'static str> {
         return Err("its header is longer than 10000 bytes");
     }
     let text = text.get(..length).ok_or("its header is cut short")?;
+    // The parser's work doubles with each bracket inside another; a plain array's header has two.
+    let depths = text.iter().scan(0i32, |depth, byte| {
+        *depth += i32::from(b"[({".contains(byte)) - i32::from(b"])}".contains(byte));
+        Some(*depth)
+    });
+    if depths.max() > Some(MAX_NESTING) {
+        return Err("its header has brackets inside brackets, as no array of plain numbers has");
+    }
     let numbers = text.split(|byte| !byte.is_ascii_digit()).filter(|digits| !digits.is_empty());
     let product = numbers.map(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok()).try_fold(
         1usize,

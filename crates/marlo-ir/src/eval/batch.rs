@@ -2,6 +2,7 @@
 
 use super::Scalar;
 use crate::graph::Axis;
+use crate::kind::Kind;
 use crate::loss::Loss;
 
 /// How far rounding may have pushed a cosine past ±1.
@@ -49,6 +50,20 @@ pub enum InputError {
         place: String,
         /// The value.
         value: f64,
+    },
+    /// A further input out of the range of its kind.
+    #[error("`{name}` is {value} at index {index}: a {kind} is {range}")]
+    Range {
+        /// The array.
+        name: String,
+        /// The index.
+        index: usize,
+        /// The value.
+        value: f64,
+        /// What it means.
+        kind: Kind,
+        /// The range of that kind, in words.
+        range: &'static str,
     },
     /// A number that is no cosine.
     #[error(
@@ -219,6 +234,16 @@ impl<S: Scalar> Batch<S> {
             if let Some(at) = values.iter().position(|v| !v.to_f64().is_finite()) {
                 let value = values[at].to_f64();
                 return Err(InputError::NotFinite { name, place: format!("index {at}"), value });
+            }
+            let (low, high, range) = match input.kind {
+                Kind::Prob => (0.0, 1.0, "between 0 and 1"),
+                Kind::Norm | Kind::Scale => (0.0, f64::INFINITY, "at least 0"),
+                _ => (f64::NEG_INFINITY, f64::INFINITY, ""),
+            };
+            let out = |v: &S| !(low..=high).contains(&v.to_f64());
+            if let Some(index) = values.iter().position(out) {
+                let value = values[index].to_f64();
+                return Err(InputError::Range { name, index, value, kind: input.kind, range });
             }
             ordered.push(values);
         }

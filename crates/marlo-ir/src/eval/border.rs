@@ -2,30 +2,43 @@
 
 use super::{Batch, evaluate};
 use crate::graph::{Graph, Id};
+use crate::kind::Kind;
 use crate::loss::Loss;
 use crate::op::Op;
 use crate::shape::Shape;
 
 /// Which rows hold a decision that numbers with an error of `tolerance` could take the other way: the two sides of a
-/// comparison, a value and a whole number below `floor` (both relative to max(1, size)), the last sample that is kept and
-/// the first that is not (relative to the value). There two precisions may give two losses, and both are right.
+/// comparison, of a `min` or `max`, the two greatest classes of a `max[k]`, a value and a whole number below `floor`, a
+/// `relu` or |x| near 0 (all relative to max(1, size); of cosines, which no scale amplifies, a twentieth of that), the last
+/// sample that is kept and the first that is not (relative to the value). There two precisions may give two losses, and both are right.
 pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
     let normal = loss.normalised();
     let graph = &normal.graph;
     let needed = graph.reachable(&[normal.row, normal.total]);
     let mut rows = vec![false; batch.rows];
     for id in graph.ids().filter(|id| needed[id.index()]) {
-        let near: &dyn Fn(&[f64]) -> bool = match graph.op(id) {
-            Op::Lt | Op::Le | Op::Eq => &|sides| {
-                (sides[0] - sides[1]).abs() <= tolerance * sides[0].abs().max(sides[1].abs()).max(1.0)
-            },
-            Op::Floor => &|x| (x[0] - x[0].round()).abs() <= tolerance * x[0].abs().max(1.0),
+        let kinds = |kind: Kind| graph.args(id).iter().all(|&a| graph.node(a).kind == kind);
+        let near = |x: &[f64]| {
+            let other = match graph.op(id) {
+                Op::Floor => x[0].round(),
+                Op::Relu | Op::Abs => 0.0,
+                _ => x[1],
+            };
+            let tolerance = if kinds(Kind::Cosine) { tolerance / 20.0 } else { tolerance };
+            (x[0] - other).abs() <= tolerance * x[0].abs().max(other.abs()).max(1.0)
+        };
+        match graph.op(id) {
+            Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Relu | Op::Abs | Op::Min | Op::Max => {}
+            Op::MaxK => {
+                mark_maximum(graph, id, batch, tolerance, &mut rows);
+                continue;
+            }
             Op::TopI => {
                 mark_rank(graph, id, batch, tolerance, &mut rows);
                 continue;
             }
             _ => continue,
-        };
+        }
         let sides = evaluate(graph, graph.args(id), batch);
         let shapes: Vec<Shape> = graph.args(id).iter().map(|&a| graph.shape(a)).collect();
         let widest = graph.shape(id);
@@ -48,6 +61,23 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
         }
     }
     rows
+}
+
+/// Marks the rows whose two greatest classes are as good as tied.
+fn mark_maximum(graph: &Graph, top: Id, batch: &Batch<f64>, tolerance: f64, rows: &mut [bool]) {
+    let arg = graph.args(top)[0];
+    if graph.shape(arg) != Shape::Cell {
+        return;
+    }
+    let cells = evaluate(graph, &[arg], batch).remove(0);
+    for ((on, line), &label) in rows.iter_mut().zip(cells.chunks(batch.classes)).zip(&batch.labels) {
+        let others = line.iter().enumerate().filter(|(class, _)| *class != label).map(|(_, x)| *x);
+        let mut sorted: Vec<f64> = others.collect();
+        sorted.sort_by(|a, b| b.total_cmp(a));
+        if let [first, second, ..] = sorted[..] {
+            *on |= first - second <= tolerance * first.abs().max(1.0);
+        }
+    }
 }
 
 /// Marks the samples whose value is that of the last one kept, up to the tolerance, when the next one's is too.

@@ -52,11 +52,15 @@ pub(super) fn math(m: &Math) -> String {
                     (_, false) => " + ",
                     (_, true) => " - ",
                 };
-                out += &within(term, 2);
+                out += &within(term, if at + 1 < terms.len() && term.ends_open() { 5 } else { 2 });
             }
             out
         }
-        Math::Product(factors) => factors.iter().map(|f| within(f, 3)).collect::<Vec<_>>().join(r"\, "),
+        Math::Product(factors) => {
+            let last = factors.len() - 1;
+            let open = |(at, f): (usize, &Math)| within(f, if at < last && f.ends_open() { 5 } else { 3 });
+            factors.iter().enumerate().map(open).collect::<Vec<_>>().join(r"\, ")
+        }
         Math::Fraction(a, b) => format!(r"\frac{{{}}}{{{}}}", math(a), math(b)),
         Math::Power(base, exponent) => format!("{}^{{{}}}", within(base, 4), math(exponent)),
         Math::Call(name, latex, args) => {

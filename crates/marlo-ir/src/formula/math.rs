@@ -81,6 +81,16 @@ impl Math {
         }
     }
 
+    /// Does it end with a big operator, whose reach what is written behind it would join?
+    pub fn ends_open(&self) -> bool {
+        match self {
+            Math::Over(..) => true,
+            Math::Product(factors) => factors.last().is_some_and(Math::ends_open),
+            Math::Sum(terms) => terms.last().is_some_and(|term| term.1.ends_open()),
+            _ => false,
+        }
+    }
+
     /// A product; signs of the factors come out, nested products are flattened.
     pub fn product(factors: Vec<Math>) -> Math {
         let mut negative = false;
@@ -102,7 +112,9 @@ impl Math {
             Math::Bracket(_) | Math::Mask(_) => 5,
             Math::Fraction(..) => 6,
             // Last, for ln p·x would be read as ln(p·x).
-            Math::Call(..) | Math::Over(..) => 7,
+            Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 8,
+            Math::Call(..) => 7,
+            Math::Over(..) => 9,
             _ => 4,
         });
         let product = match flat.len() {

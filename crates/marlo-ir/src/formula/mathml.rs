@@ -62,12 +62,14 @@ fn math(m: &Math) -> String {
                     (_, true) => "<mo>−</mo>",
                     (_, false) => "<mo>+</mo>",
                 };
-                out += &within(term, 2);
+                out += &within(term, if at + 1 < terms.len() && term.ends_open() { 5 } else { 2 });
             }
             row(&out)
         }
         Math::Product(factors) => {
-            row(&factors.iter().map(|f| within(f, 3)).collect::<Vec<_>>().join("<mo>⁢</mo>"))
+            let last = factors.len() - 1;
+            let open = |(at, f): (usize, &Math)| within(f, if at < last && f.ends_open() { 5 } else { 3 });
+            row(&factors.iter().enumerate().map(open).collect::<Vec<_>>().join("<mo>⁢</mo>"))
         }
         Math::Fraction(a, b) => format!("<mfrac>{}{}</mfrac>", row(&math(a)), row(&math(b))),
         Math::Power(base, exponent) => {

@@ -50,8 +50,11 @@ impl Formulas {
         let coupled = loss.couples_rows();
         let gradient = loss.row_gradient();
         let root = if coupled { gradient.loss.total } else { gradient.loss.row };
-        let mut reader = Reader::new(&gradient.loss);
-        let mut equations = vec![Equation { left: Math::symbol("L"), right: reader.read(root) }];
+        // The gradient's graph has no stop-gradients left; the loss is shown with them.
+        let written = loss.normalised();
+        let mut reader = Reader::with_detach(&gradient.loss, &written);
+        let value = reader.value(root, if coupled { written.total } else { written.row });
+        let mut equations = vec![Equation { left: Math::symbol("L"), right: value }];
         for (x, id) in [("y", gradient.target), ("k", gradient.other)] {
             let by = reader.matrix(x);
             let left = Math::Derivative(Box::new(Math::symbol("L")), Box::new(by));

@@ -17,6 +17,8 @@ pub(super) struct Reader<'a> {
     /// (u, p's letter) of each softmax.
     softmaxes: Vec<(Id, String)>,
     used: Vec<Use>,
+    /// The loss as it was before its stop-gradients were dropped, where that is another graph.
+    written: Option<&'a Loss>,
 }
 
 /// Symbols for the logits of the other classes, one for each softmax.
@@ -44,7 +46,36 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
-        Reader { graph, lets, softmaxes, used: Vec::new() }
+        Reader { graph, lets, softmaxes, used: Vec::new(), written: None }
+    }
+
+    /// A reader that shows stop-gradients as they are in `written`, the same loss with them.
+    pub(super) fn with_detach(loss: &'a Loss, written: &'a Loss) -> Self {
+        Reader { written: Some(written), ..Self::new(loss) }
+    }
+
+    /// The formula of the loss: the node `id` here, `before` in the loss with its stop-gradients.
+    pub(super) fn value(&mut self, id: Id, before: Id) -> Math {
+        self.detached(before, false).unwrap_or_else(|| self.read(id))
+    }
+
+    /// The formula of a node of the loss with its stop-gradients, where it shows one.
+    fn detached(&mut self, before: Id, open: bool) -> Option<Math> {
+        let written = self.written?;
+        if !written.graph.depends(before, |op| op == Op::Detach) {
+            return None;
+        }
+        let mut reader = Reader::new(written);
+        let math = if open { reader.open(before) } else { reader.read(before) };
+        for used in reader.used {
+            // Nodes have other ids here; names are the same.
+            let here = match used {
+                Use::Let(id) => self.lets.iter().find(|l| *l.1 == reader.lets[&id]).map(|l| Use::Let(*l.0)),
+                other => Some(other),
+            };
+            here.into_iter().for_each(|used| self.mark(used));
+        }
+        Some(math)
     }
 
     /// cos θ or z with an index.
@@ -139,8 +170,14 @@ impl<'a> Reader<'a> {
             Op::SumI => Math::Over("Σ", "i", Box::new(self.read(args[0]))),
             Op::MeanI => Math::Over("mean", "i", Box::new(self.read(args[0]))),
             Op::TopI => self.call("top_i", r"\operatorname{top}_i", &args),
-            Op::InTopI => self.call("hard_i", r"\operatorname{hard}_i", &args),
-            Op::KeptI => self.call("kept", r"\operatorname{kept}", &args),
+            Op::InTopI => {
+                let rank = self.call("rank_i", r"\operatorname{rank}_i", &args[..1]);
+                Math::Relation("≤", Box::new(rank), Box::new(self.read(args[1])))
+            }
+            Op::KeptI => {
+                let share = self.read(args[0]);
+                Math::Floor(Box::new(Math::product(vec![share, Math::symbol("B")])))
+            }
             op => {
                 let entry = op.entry();
                 self.call(entry.name, entry.latex, &args)
@@ -301,7 +338,9 @@ impl<'a> Reader<'a> {
     /// A product or quotient, with σ(u)·exp(b − LSE) read as p_k.
     fn ratio(&mut self, id: Id) -> Math {
         let (mut above, mut below) = (Vec::new(), Vec::new());
-        self.collect(id, false, &mut above, &mut below);
+        let args = self.graph.args(id).to_vec();
+        self.collect(args[0], false, &mut above, &mut below);
+        self.collect(args[1], self.graph.op(id) == Op::Div, &mut above, &mut below);
         let mut factors = Vec::new();
         let rest_of = |s: &Self, at: usize| {
             let u = s.softmaxes[at].0;
@@ -338,7 +377,7 @@ impl<'a> Reader<'a> {
     fn collect(&self, id: Id, inverse: bool, above: &mut Vec<Id>, below: &mut Vec<Id>) {
         let args = self.graph.args(id);
         match self.graph.op(id) {
-            _ if self.lets.contains_key(&id) && self.graph.op(id) != Op::Mul => {}
+            _ if self.lets.contains_key(&id) => {}
             Op::Mul => {
                 self.collect(args[0], inverse, above, below);
                 self.collect(args[1], inverse, above, below);
@@ -386,7 +425,9 @@ impl<'a> Reader<'a> {
     }
 
     fn definition(&mut self, id: Id) -> Math {
-        let body = self.open(id);
+        let named = |named: &&crate::loss::Named| named.role == Role::Let && named.name == self.lets[&id];
+        let before = self.written.and_then(|loss| loss.names.iter().find(named)).map(|named| named.id);
+        let body = before.and_then(|before| self.detached(before, true)).unwrap_or_else(|| self.open(id));
         if matches!(body, Math::Relation(..)) { Math::Bracket(Box::new(body)) } else { body }
     }
 

@@ -67,16 +67,29 @@ pub(super) fn math(m: &Math) -> String {
                     (_, false) => " + ",
                     (_, true) => " - ",
                 };
-                out += &within(term, Bind::Product);
+                let open = at + 1 < terms.len() && term.ends_open();
+                out += &if open { format!("({})", math(term)) } else { within(term, Bind::Product) };
             }
             out
         }
         Math::Product(factors) => {
-            let parts: Vec<String> = factors.iter().map(factor).collect();
-            parts.join("·")
+            let last = factors.len() - 1;
+            let open = |(at, f): (usize, &Math)| match at < last && f.ends_open() {
+                true => format!("({})", math(f)),
+                false => factor(f),
+            };
+            factors.iter().enumerate().map(open).collect::<Vec<_>>().join("·")
         }
         Math::Fraction(above, below) => {
-            format!("{}/{}", within(above, Bind::Product), within(below, Bind::Prefix))
+            let above = match above.ends_open() {
+                true => format!("({})", math(above)),
+                false => within(above, Bind::Product),
+            };
+            let below = match below.ends_open() {
+                true => format!("({})", math(below)),
+                false => within(below, Bind::Prefix),
+            };
+            format!("{above}/{below}")
         }
         Math::Power(base, exponent) => {
             // e^b_k would be read as (e^b)_k.

@@ -77,19 +77,25 @@ impl<'l> Loads<'l> {
             return Err("it is not in the library".into());
         };
         self.begin(name);
-        let result = self.check_source(&source);
+        let result = self.check_source(name, &source);
         self.chain.pop();
         self.files.insert(name.to_owned(), result.clone());
         result
     }
 
-    fn check_source(&mut self, source: &str) -> Result<Rc<ast::File>, String> {
+    fn check_source(&mut self, name: &str, source: &str) -> Result<Rc<ast::File>, String> {
         let (mut file, found) = parse(source);
         let first = |found: &[Diagnostic]| {
             found.iter().find(|found| found.is_error()).map(|found| found.message.clone())
         };
         if let Some(message) = first(&found) {
             return Err(message);
+        }
+        if let Some(loss) = file.loss.as_ref().filter(|loss| loss.name.text != name) {
+            return Err(format!(
+                "its file holds the loss `{}`, and a file has its loss's name",
+                loss.name.text
+            ));
         }
         // What it promises is its own matter.
         file.claims.clear();
@@ -137,7 +143,7 @@ impl Checker<'_, '_> {
                         name.span,
                         format!("the loss `{text}` is wrong: {message}"),
                     )
-                    .help(format!("check `{text}` by itself first")),
+                    .help(format!("check `{text}.loss` by itself first")),
                 );
                 Loaded::Bad
             }

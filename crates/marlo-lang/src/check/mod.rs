@@ -169,10 +169,12 @@ impl<'a, 'l> Checker<'a, 'l> {
         let (inner, value) = self.block(&loss.body, header, true);
         let end = loss.body.value.span;
         let row = self.expect_number(&value, end).filter(|&row| self.is_loss(row, end));
-        let claims = self.claims(&file, inner);
         self.uncalled_functions();
+        // A mistake in one promise hides none in another; one in the loss would be said again of each law.
+        let sound = !self.failed();
+        let claims = self.claims(&file, inner);
         self.check_law_names(&file, loss);
-        let laws = if self.failed() { Vec::new() } else { self.laws(&file, loss, scope) };
+        let laws = if sound { self.laws(&file, loss, scope) } else { Vec::new() };
         let failed = self.failed();
         if !failed {
             self.unused();

@@ -66,8 +66,11 @@ fn write(args: &Args, bytes: &[u8]) -> Result<(), CliError> {
         (Some(path), _) => marlo::data::write_atomically(path, bytes)
             .map_err(|error| CliError::Input(format!("cannot write `{}`: {error}", path.display()))),
         (None, Ok(text)) => print(text),
-        (None, Err(_)) => std::io::stdout()
-            .write_all(bytes)
-            .map_err(|error| CliError::Input(format!("cannot write to standard output: {error}"))),
+        (None, Err(_)) => match std::io::stdout().write_all(bytes) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(CliError::Input(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        },
     }
 }

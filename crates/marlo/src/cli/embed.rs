@@ -7,7 +7,7 @@ use marlo::data::folder;
 use serde_json::json;
 
 use super::error::CliError;
-use super::print;
+use super::{print, say};
 
 /// Arguments of `marlo embed`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let found = folder::read(&args.folder)?;
     for skipped in &found.skipped {
-        anstream::eprintln!("skipped {}: {}", skipped.path.display(), skipped.reason);
+        say(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
     }
     let means = if args.all_means { Means::All } else { Means::LeaveOneOut };
     let embedding = embed(&found.images, Options { dim: args.dim, means })?;

@@ -1,5 +1,6 @@
 //! What can go wrong on the command line, rendered once, here at the edge.
 
+use super::say;
 use marlo_lang::Diagnostic;
 use marlo_lang::render::{Style, render_all};
 
@@ -28,9 +29,9 @@ impl CliError {
     /// Prints the error to standard error.
     pub(crate) fn report(&self) {
         match self {
-            CliError::Usage(message) | CliError::Input(message) => anstream::eprintln!("error: {message}"),
+            CliError::Usage(message) | CliError::Input(message) => say(&format!("error: {message}")),
             CliError::Program { path, source, diagnostics } => {
-                anstream::eprintln!("{}", render_all(diagnostics, path, source, Style::Styled));
+                say(&render_all(diagnostics, path, source, Style::Styled));
             }
             CliError::Said => {}
         }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::agree;
 use super::error::CliError;
 use super::input::{Input, InputArgs};
-use super::{print, spec};
+use super::{print, say, spec};
 
 /// Arguments of `marlo eval`.
 #[derive(Debug, clap::Args)]
@@ -84,6 +84,17 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let (_, compiled) = spec::compile(&args.spec)?;
     let loss = compiled.loss;
     let input = Input::read(&args.input)?;
+    if let Some(out) = &args.out
+        && args
+            .input
+            .files()
+            .any(|file| file.canonicalize().ok().is_some_and(|f| out.canonicalize().ok() == Some(f)))
+    {
+        return Err(CliError::Usage(format!(
+            "--out {} is one of the inputs: name another file",
+            out.display()
+        )));
+    }
     let backend = match args.backend {
         Choice::All => return all(&loss, &input, args.adapter.as_deref()),
         Choice::Reference => Backend::Reference,
@@ -154,6 +165,9 @@ pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(
         Err(error) => backends.insert("wgpu f32".into(), json!({"skipped": error.to_string()})),
     };
     summary.insert("backends".into(), backends.into());
+    if !found.compared() {
+        say(&format!("warning: nothing was compared in f32: {}", agree::NOT_COMPARED));
+    }
     summary.insert("rows_on_a_border".into(), found.on_border.into());
     summary.insert("agree".into(), found.agrees().into());
     print(&format!("{:#}\n", Value::Object(summary)))?;

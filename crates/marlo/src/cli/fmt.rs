@@ -1,7 +1,7 @@
 //! `marlo fmt`: formats files in place.
 
 use super::error::CliError;
-use super::print;
+use super::{print, say};
 
 /// Arguments of `marlo fmt`.
 #[derive(Debug, clap::Args)]
@@ -17,31 +17,32 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let mut wrong = false;
     for path in &args.files {
-        let source = if path == "-" {
-            std::io::read_to_string(std::io::stdin())
-        } else {
-            std::fs::read_to_string(path)
-        };
-        let source = source.map_err(|error| CliError::Input(format!("cannot read `{path}`: {error}")))?;
-        let formatted = match marlo::lang::format(&source) {
-            Ok(formatted) => formatted,
-            Err(diagnostics) => {
-                CliError::Program { path: path.clone(), source, diagnostics }.report();
-                wrong = true;
-                continue;
-            }
-        };
-        if args.check {
-            if formatted != source {
-                anstream::eprintln!("{path}: not formatted (run `marlo fmt {path}`)");
-                wrong = true;
-            }
-        } else if path == "-" {
-            print(&formatted)?;
-        } else if formatted != source {
-            marlo::data::write_atomically(path, formatted.as_bytes())
-                .map_err(|error| CliError::Input(format!("cannot write `{path}`: {error}")))?;
+        if let Err(error) = format(path, args.check) {
+            error.report();
+            wrong = true;
         }
     }
     if wrong { Err(CliError::Said) } else { Ok(()) }
+}
+
+fn format(path: &str, check: bool) -> Result<(), CliError> {
+    let read = match path {
+        "-" => std::io::read_to_string(std::io::stdin()),
+        _ => std::fs::read_to_string(path),
+    };
+    let source = read.map_err(|error| CliError::Input(format!("cannot read `{path}`: {error}")))?;
+    let formatted = match marlo::lang::format(&source) {
+        Ok(formatted) => formatted,
+        Err(diagnostics) => return Err(CliError::Program { path: path.to_owned(), source, diagnostics }),
+    };
+    match (check, path) {
+        (true, _) if formatted != source => {
+            say(&format!("{path}: not formatted (run `marlo fmt {path}`)"));
+            Err(CliError::Said)
+        }
+        (false, "-") => print(&formatted),
+        (false, _) if formatted != source => marlo::data::write_atomically(path, formatted.as_bytes())
+            .map_err(|error| CliError::Input(format!("cannot write `{path}`: {error}"))),
+        _ => Ok(()),
+    }
 }

@@ -95,3 +95,9 @@ pub(crate) fn print(text: &str) -> Result<(), CliError> {
         _ => Ok(()),
     }
 }
+
+/// Prints a line to standard error. Nobody can be told that this failed.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stderr(), "{text}");
+}

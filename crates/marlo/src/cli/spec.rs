@@ -7,6 +7,7 @@ use marlo::lang::{Compiled, Library as _, suggest};
 use marlo::specs::{self, Shipped};
 
 use super::error::CliError;
+use super::say;
 
 /// A spec as text.
 pub(crate) struct Source {
@@ -50,7 +51,7 @@ pub(crate) fn compile(spec: &str) -> Result<(Source, Compiled), CliError> {
         Ok(compiled) => {
             if !compiled.warnings.is_empty() {
                 let text = render_all(&compiled.warnings, &source.path, &source.text, Style::Styled);
-                anstream::eprintln!("{text}");
+                say(&text);
             }
             Ok((source, compiled))
         }
