@@ -120,10 +120,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r2 = params.h1 < cos_y; // cos θ_y > cos(π - m)
     let f = select(cos_y - params.m_sin_m, params.cos_m * cos_y - params.sin_m * sine_(cos_y), r2); // (cos m·cos θ_y - sin m·sin θ_y if cos θ_y > cos(π - m) else cos θ_y - m·sin m)
     let r3 = params.s * f; // s·f
-    let r4 = select(1.0, params.cos_m + params.sin_m * cos_y * csc_(cos_y), r2); // (cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)
-    var lse_max = -1e30;
-    var lse_sum = 0.0;
-    var lse_block = 0.0;
+    let r4 = select(1.0, params.cos_m + params.sin_m * cos_y * csc_(cos_y), r2); // (cos m + (1/sin θ_y)·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)
+    var lse_max_ = -1e30;
+    var lse_sum_ = 0.0;
+    var lse_block_ = 0.0;
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
@@ -131,25 +131,25 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let last = k / 64u % 32u == 31u;
         let cos_k = cosines[base + k];
         // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let lse_value = params.s * cos_k;
-        let lse_less = exp_(-abs(lse_value - lse_max));
-        if (lse_value > lse_max) {
-            lse_sum *= lse_less;
-            lse_block = lse_block * lse_less + 1.0;
-            lse_max = lse_value;
+        let lse_value_ = params.s * cos_k;
+        let lse_less_ = exp_(-abs(lse_value_ - lse_max_));
+        if (lse_value_ > lse_max_) {
+            lse_sum_ *= lse_less_;
+            lse_block_ = lse_block_ * lse_less_ + 1.0;
+            lse_max_ = lse_value_;
         } else {
-            lse_block += lse_less;
+            lse_block_ += lse_less_;
         }
         if (last) {
-            lse_sum += lse_block;
-            lse_block = 0.0;
+            lse_sum_ += lse_block_;
+            lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
+    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
     let u = lse - r3; // (LSE_{k≠y} s·cos θ_k) - s·f
     let loss = softplus_(u); // -ln p_y
     let r5 = params.s * sigmoid_(u); // s·(1 - p_y)
-    let r6 = -(r5 * r4 / params.batch_size); // -s·(1 - p_y)·(cos m + 1/sin θ_y·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)/B
+    let r6 = -(r5 * r4 / params.batch_size); // -s·(1 - p_y)·(cos m + (1/sin θ_y)·sin m·cos θ_y if cos θ_y > cos(π - m) else 1)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

@@ -198,10 +198,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r1 = cos_angle_(params.m1, cos_y); // cos(m1·θ_y)
     let f = params.cos_m2 * r1 - params.m3 - params.sin_m2 * sin_angle_(params.m1, cos_y); // cos(m1·θ_y)·cos m2 - m3 - sin(m1·θ_y)·sin m2
     let r2 = params.s * f; // s·f
-    let r3 = params.s_m1 * (params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1); // s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·cos(m1·θ_y)·sin m2)
-    var lse_max = -1e30;
-    var lse_sum = 0.0;
-    var lse_block = 0.0;
+    let r3 = params.s_m1 * (params.cos_m2 * sin_ratio_(params.m1, cos_y) + params.sin_m2 * csc_(cos_y) * r1); // s·m1·((sin(m1·θ_y)/sin θ_y)·cos m2 + (1/sin θ_y)·cos(m1·θ_y)·sin m2)
+    var lse_max_ = -1e30;
+    var lse_sum_ = 0.0;
+    var lse_block_ = 0.0;
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
@@ -209,26 +209,26 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let last = k / 64u % 32u == 31u;
         let cos_k = cosines[base + k];
         // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let lse_value = params.s * cos_k;
-        let lse_less = exp_(-abs(lse_value - lse_max));
-        if (lse_value > lse_max) {
-            lse_sum *= lse_less;
-            lse_block = lse_block * lse_less + 1.0;
-            lse_max = lse_value;
+        let lse_value_ = params.s * cos_k;
+        let lse_less_ = exp_(-abs(lse_value_ - lse_max_));
+        if (lse_value_ > lse_max_) {
+            lse_sum_ *= lse_less_;
+            lse_block_ = lse_block_ * lse_less_ + 1.0;
+            lse_max_ = lse_value_;
         } else {
-            lse_block += lse_less;
+            lse_block_ += lse_less_;
         }
         if (last) {
-            lse_sum += lse_block;
-            lse_block = 0.0;
+            lse_sum_ += lse_block_;
+            lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
+    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
     let u = lse - r2; // (LSE_{k≠y} s·cos θ_k) - s·f
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m1·(sin(m1·θ_y)/sin θ_y·cos m2 + 1/sin θ_y·cos(m1·θ_y)·sin m2)·(1 - p_y)/B
+    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m1·((sin(m1·θ_y)/sin θ_y)·cos m2 + (1/sin θ_y)·cos(m1·θ_y)·sin m2)·(1 - p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

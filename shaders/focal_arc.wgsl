@@ -127,10 +127,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let label = labels[row];
     let cos_y = cosines[base + label];
     let r1 = params.s * (params.cos_m * cos_y - params.sin_m * sine_(cos_y)); // s·(cos m·cos θ_y - sin m·sin θ_y)
-    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + 1/sin θ_y·sin m·cos θ_y)
-    var lse_max = -1e30;
-    var lse_sum = 0.0;
-    var lse_block = 0.0;
+    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + (1/sin θ_y)·sin m·cos θ_y)
+    var lse_max_ = -1e30;
+    var lse_sum_ = 0.0;
+    var lse_block_ = 0.0;
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
@@ -138,21 +138,21 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let last = k / 64u % 32u == 31u;
         let cos_k = cosines[base + k];
         // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let lse_value = params.s * cos_k;
-        let lse_less = exp_(-abs(lse_value - lse_max));
-        if (lse_value > lse_max) {
-            lse_sum *= lse_less;
-            lse_block = lse_block * lse_less + 1.0;
-            lse_max = lse_value;
+        let lse_value_ = params.s * cos_k;
+        let lse_less_ = exp_(-abs(lse_value_ - lse_max_));
+        if (lse_value_ > lse_max_) {
+            lse_sum_ *= lse_less_;
+            lse_block_ = lse_block_ * lse_less_ + 1.0;
+            lse_max_ = lse_value_;
         } else {
-            lse_block += lse_less;
+            lse_block_ += lse_less_;
         }
         if (last) {
-            lse_sum += lse_block;
-            lse_block = 0.0;
+            lse_sum_ += lse_block_;
+            lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
+    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
     let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·(cos m·cos θ_y - sin m·sin θ_y)
     let p_y = sigmoid_(r1 - lse);
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
@@ -160,8 +160,8 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let r4 = softplus_(u); // -ln p_y
     let loss = r4 * r3; // -(1 - p_y)^γ·ln p_y
     let r5 = one_minus_p_y + params.gamma * r4 * p_y; // 1 - p_y - γ·p_y·ln p_y
-    let r6 = params.s * r3 * r5; // s·(1 - p_y)^γ·(1 - p_y - γ·p_y·ln p_y)
-    let r7 = -(r2 * r3 * r5 / params.batch_size); // -s·(1 - p_y)^γ·(cos m + 1/sin θ_y·sin m·cos θ_y)·(1 - p_y - γ·p_y·ln p_y)/B
+    let r6 = params.s * r3 * r5;
+    let r7 = -(r2 * r3 * r5 / params.batch_size);
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

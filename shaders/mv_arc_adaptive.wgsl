@@ -120,10 +120,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let cos_y = cosines[base + label];
     let f = params.cos_m * cos_y - params.sin_m * sine_(cos_y); // cos m·cos θ_y - sin m·sin θ_y
     let r1 = params.s * f; // s·f
-    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + 1/sin θ_y·sin m·cos θ_y)
-    var lse_max = -1e30;
-    var lse_sum = 0.0;
-    var lse_block = 0.0;
+    let r2 = params.s * (params.cos_m + params.sin_m * cos_y * csc_(cos_y)); // s·(cos m + (1/sin θ_y)·sin m·cos θ_y)
+    var lse_max_ = -1e30;
+    var lse_sum_ = 0.0;
+    var lse_block_ = 0.0;
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
@@ -132,26 +132,26 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let cos_k = cosines[base + k];
         let I_k = f < cos_k; // cos θ_k > f
         // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let lse_value = params.s * (cos_k + select(0.0, params.t * (1.0 + cos_k), I_k));
-        let lse_less = exp_(-abs(lse_value - lse_max));
-        if (lse_value > lse_max) {
-            lse_sum *= lse_less;
-            lse_block = lse_block * lse_less + 1.0;
-            lse_max = lse_value;
+        let lse_value_ = params.s * (cos_k + select(0.0, params.t * (1.0 + cos_k), I_k));
+        let lse_less_ = exp_(-abs(lse_value_ - lse_max_));
+        if (lse_value_ > lse_max_) {
+            lse_sum_ *= lse_less_;
+            lse_block_ = lse_block_ * lse_less_ + 1.0;
+            lse_max_ = lse_value_;
         } else {
-            lse_block += lse_less;
+            lse_block_ += lse_less_;
         }
         if (last) {
-            lse_sum += lse_block;
-            lse_block = 0.0;
+            lse_sum_ += lse_block_;
+            lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
+    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
     let u = lse - r1; // (LSE_{k≠y} s·(cos θ_k + t·(1 + cos θ_k)·I_k)) - s·f
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r3 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r4 = -(r2 * one_minus_p_y / params.batch_size); // -s·(cos m + 1/sin θ_y·sin m·cos θ_y)·(1 - p_y)/B
+    let r4 = -(r2 * one_minus_p_y / params.batch_size); // -s·(cos m + (1/sin θ_y)·sin m·cos θ_y)·(1 - p_y)/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;

@@ -106,9 +106,9 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let label = labels[row];
     let cos_y = cosines[base + label];
     let r1 = params.s * (cos_y - params.m); // s·(cos θ_y - m)
-    var lse_max = -1e30;
-    var lse_sum = 0.0;
-    var lse_block = 0.0;
+    var lse_max_ = -1e30;
+    var lse_sum_ = 0.0;
+    var lse_block_ = 0.0;
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
@@ -116,21 +116,21 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let last = k / 64u % 32u == 31u;
         let cos_k = cosines[base + k];
         // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let lse_value = params.s * cos_k;
-        let lse_less = exp_(-abs(lse_value - lse_max));
-        if (lse_value > lse_max) {
-            lse_sum *= lse_less;
-            lse_block = lse_block * lse_less + 1.0;
-            lse_max = lse_value;
+        let lse_value_ = params.s * cos_k;
+        let lse_less_ = exp_(-abs(lse_value_ - lse_max_));
+        if (lse_value_ > lse_max_) {
+            lse_sum_ *= lse_less_;
+            lse_block_ = lse_block_ * lse_less_ + 1.0;
+            lse_max_ = lse_value_;
         } else {
-            lse_block += lse_less;
+            lse_block_ += lse_less_;
         }
         if (last) {
-            lse_sum += lse_block;
-            lse_block = 0.0;
+            lse_sum_ += lse_block_;
+            lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max, lse_sum + lse_block);
+    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
     let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·(cos θ_y - m)
     let p_y = sigmoid_(r1 - lse);
     let hard = p_y < params.tau; // p_y < τ

@@ -22,7 +22,7 @@ pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batc
         .iter()
         .map(|input| {
             let length = if input.axis == marlo::graph::Axis::Rows { rows } else { classes };
-            (input.name.clone(), (0..length).map(|_| 0.2 + draw()).collect())
+            (input.name.clone(), (0..length).map(|_| 0.2 + 0.7 * draw()).collect())
         })
         .collect();
     let params = settings(loss, &[]).expect("every hyperparameter has a default");

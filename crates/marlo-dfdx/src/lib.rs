@@ -27,6 +27,7 @@
 //!
 //! The crate refuses to know a loss by name, and has no kernels of its own.
 
+mod angle;
 mod fused;
 mod lower;
 mod operation;

@@ -22,7 +22,7 @@ type Cells = (usize, usize);
 
 /// A value while lowering.
 #[derive(Clone)]
-enum Value<E: Element> {
+pub(crate) enum Value<E: Element> {
     /// Known at lowering time: hyperparameters, B, C.
     Number(E),
     Scalar(Tensor<(), E, Cpu>),
@@ -39,7 +39,7 @@ where
     Cpu: Device<E>,
 {
     let normal = loss.normalised();
-    let (graph, map) = simplify::lower(&normal.graph, &[normal.row, normal.total]);
+    let (graph, map) = simplify::lower_top(&normal.graph, &[normal.row, normal.total]);
     let [row, total] = [normal.row, normal.total].map(|id| map[id.index()].unwrap_or(id));
     let mut lowering = Lowering::new(&graph, batch)?;
     let needed = graph.reachable(&[row, total]);
@@ -53,13 +53,14 @@ where
         Value::Row(t) => t.as_vec(),
         Value::Cell(_) => Vec::new(),
     };
+    let reached = graph.depends(total, |op| matches!(op, Op::Input(0, _)));
     let (mean_loss, gradient) = match lowering.values[&total].clone() {
+        Value::Scalar(t) if !reached => (t.as_vec()[0], vec![E::default(); batch.matrix.len()]),
         Value::Scalar(t) => {
             let value = t.as_vec()[0];
             let gradients = t.put_tape(lowering.tape).try_backward()?;
             (value, gradients.get(&lowering.matrix).as_vec())
         }
-        // A loss that no input reaches.
         Value::Number(x) => (x, vec![E::default(); batch.matrix.len()]),
         Value::Row(_) | Value::Cell(_) => (E::default(), Vec::new()),
     };
@@ -90,12 +91,12 @@ macro_rules! both {
     };
 }
 
-struct Lowering<'a, E: Element> {
+pub(crate) struct Lowering<'a, E: Element> {
     graph: &'a Graph,
-    batch: &'a Batch<E>,
-    device: Cpu,
+    pub(crate) batch: &'a Batch<E>,
+    pub(crate) device: Cpu,
     matrix: Tensor<Cells, E, Cpu>,
-    tape: OwnedTape<E, Cpu>,
+    pub(crate) tape: OwnedTape<E, Cpu>,
     labels: Tensor<Rows, usize, Cpu>,
     /// True where a class is not the row's label.
     others: Tensor<Cells, bool, Cpu>,
@@ -119,7 +120,7 @@ where
     }
 
     /// Runs a dfdx operation on the tape.
-    fn on_tape<S: Shape, T: Shape>(
+    pub(crate) fn on_tape<S: Shape, T: Shape>(
         &mut self,
         x: &Tensor<S, E, Cpu>,
         f: impl FnOnce(
@@ -138,7 +139,11 @@ where
     }
 
     /// A constant: a tensor that no gradient leaves.
-    fn constant<S: Shape>(&self, values: Vec<E>, shape: S) -> Result<Tensor<S, E, Cpu>, DfdxError> {
+    pub(crate) fn constant<S: Shape>(
+        &self,
+        values: Vec<E>,
+        shape: S,
+    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         Ok(self.device.try_tensor_from_vec(values, shape)?)
     }
 
@@ -299,7 +304,11 @@ where
     }
 
     /// Values at one shape, that of the widest.
-    fn broadcast(&mut self, args: Vec<Value<E>>, to: shape::Shape) -> Result<Vec<Value<E>>, DfdxError> {
+    pub(crate) fn broadcast(
+        &mut self,
+        args: Vec<Value<E>>,
+        to: shape::Shape,
+    ) -> Result<Vec<Value<E>>, DfdxError> {
         args.into_iter()
             .map(|arg| {
                 Ok(match (to, arg) {
@@ -313,9 +322,8 @@ where
     }
 
     fn elementwise(&mut self, id: Id, op: Op, args: Vec<Value<E>>) -> Result<Value<E>, DfdxError> {
-        if let (Op::CosAngle | Op::SinAngle | Op::SinRatio, Value::Number(a)) = (op, &args[0]) {
-            let (a, c) = (*a, self.broadcast(vec![args[2].clone()], self.graph.shape(id))?.remove(0));
-            return self.angle(op, a, &c);
+        if matches!(op, Op::CosAngle | Op::SinAngle | Op::SinRatio) {
+            return self.angle(op, self.graph.shape(id), args);
         }
         let mut args = self.broadcast(args, self.graph.shape(id))?;
         if args.len() >= 2 && self.graph.args(id)[0] == self.graph.args(id)[1] {
@@ -332,18 +340,19 @@ where
     fn unary(&mut self, op: Op, x: &Value<E>) -> Result<Value<E>, DfdxError> {
         Ok(match op {
             Op::Neg => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_negate()?))?),
-            Op::Exp => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_exp()?))?),
-            Op::Sqrt => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sqrt()?))?),
+            Op::Exp if finite(x, Scalar::exp) => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_exp()?))?),
+            Op::Sqrt if finite(x, |x: E| <E as Scalar>::from_f64(1.0) / Scalar::sqrt(x)) => {
+                each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sqrt()?))?)
+            }
+            Op::Ln if finite(x, |x: E| <E as Scalar>::from_f64(1.0) / x) => {
+                each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_ln()?))?)
+            }
             Op::Sin => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sin()?))?),
             Op::Cos => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_cos()?))?),
             Op::Tanh => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_tanh()?))?),
             Op::Relu => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_relu()?))?),
             Op::Abs => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_abs()?))?),
-            Op::Csc => each!(self, x, |x| {
-                let inside = self.nudge(x)?;
-                let sine = self.sine(&inside)?;
-                self.on_tape(&sine, |s| Ok(s.try_recip()?))?
-            }),
+            Op::Csc => each!(self, x, |x| self.csc(x)?),
             // Without a derivative: a constant of the same values.
             Op::Floor | Op::Parity | Op::Not | Op::Detach => {
                 let resolution = self.batch.resolution;
@@ -352,12 +361,14 @@ where
                     self.constant(values, *x.shape())?
                 })
             }
-            // Functions that dfdx lacks, or has without the digits of the tails, or (ln 0, the weight of a class that is
-            // left out) with a derivative of 0·∞.
+            // Functions that dfdx lacks, or has without the digits of the tails; and those whose derivative is infinite
+            // somewhere, in a branch that is off or for a class of weight 0: there dfdx would ask for 0·∞.
             _ => {
                 let derivative = |x: E| -> E {
                     let one = <E as Scalar>::from_f64(1.0);
                     match op {
+                        Op::Exp => Scalar::exp(x),
+                        Op::Sqrt => one / (Scalar::sqrt(x) + Scalar::sqrt(x)),
                         Op::Ln => one / x,
                         Op::Log1p => one / (one + x),
                         Op::Expm1 => Scalar::exp(x),
@@ -381,7 +392,16 @@ where
             Op::Add => self.on_tape(x, |x| Ok(x.try_add(y.clone())?))?,
             Op::Sub => self.on_tape(x, |x| Ok(x.try_sub(y.clone())?))?,
             Op::Mul => self.on_tape(x, |x| Ok(x.try_mul(y.clone())?))?,
-            Op::Div => self.on_tape(x, |x| Ok(x.try_div(y.clone())?))?,
+            Op::Div if y.as_vec().iter().all(|y| *y != E::default()) => {
+                self.on_tape(x, |x| Ok(x.try_div(y.clone())?))?
+            }
+            Op::Div => {
+                let values: Vec<E> = x.as_vec().into_iter().zip(y.as_vec()).map(|(x, y)| x / y).collect();
+                let by_x = y.as_vec().into_iter().map(|y| <E as Scalar>::from_f64(1.0) / y).collect();
+                let by_y = values.iter().zip(y.as_vec()).map(|(v, y)| -*v / y).collect();
+                let partials = vec![Partial { by: x, slopes: by_x }, Partial { by: y, slopes: by_y }];
+                record(&mut self.tape, *x.shape(), values, partials)?
+            }
             Op::Min | Op::Max => {
                 // A tie follows the first, where dfdx would halve.
                 let first = |(x, y): (E, E)| if op == Op::Min { x <= y } else { y <= x };
@@ -441,104 +461,15 @@ where
             self.on_tape(x, |x| Ok(mask.try_choose(x, y)?))?
         }))
     }
+}
 
-    /// The cosine moved to the nearest one inside ±1.
-    fn nudge<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let resolution = self.batch.resolution;
-        let moves = c.as_vec().into_iter().map(|c| c.inside(resolution) - c).collect();
-        let by = self.constant(moves, *c.shape())?;
-        self.on_tape(c, |c| Ok(c.try_add(by)?))
-    }
-
-    /// √((1 − c)(1 + c)) of a cosine inside ±1.
-    fn sine<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let one = <E as Scalar>::from_f64(1.0);
-        let above = self.on_tape(c, |c| Ok(c.try_add(one)?))?;
-        let below = self.on_tape(c, |c| Ok(c.try_negate()?.try_add(one)?))?;
-        self.on_tape(&above, |a| Ok(a.try_mul(below)?.try_sqrt()?))
-    }
-
-    /// sin θ: its derivative is taken inside ±1, its value is exact there too.
-    fn exact_sine<S: Shape>(&mut self, c: &Tensor<S, E, Cpu>) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let inside = self.nudge(c)?;
-        let sine = self.sine(&inside)?;
-        let (values, nudged) = (c.as_vec(), inside.as_vec());
-        let moved: Vec<bool> = values.iter().zip(&nudged).map(|(c, inside)| c != inside).collect();
-        if !moved.contains(&true) {
-            return Ok(sine);
-        }
-        // Where the cosine was moved: a line through the exact value whose slope is −c over the sine inside.
-        let slopes: Vec<E> = values.iter().zip(&nudged).map(|(&c, inside)| -c / inside.sin_acos()).collect();
-        let offsets = values.iter().zip(&slopes).map(|(&c, &slope)| c.sin_acos() - slope * c).collect();
-        let (slopes, offsets) = (self.constant(slopes, *c.shape())?, self.constant(offsets, *c.shape())?);
-        let line = self.on_tape(c, |c| Ok(c.try_mul(slopes)?.try_add(offsets)?))?;
-        let moved = self.device.try_tensor_from_vec(moved, *c.shape())?;
-        self.on_tape(&line, |line| Ok(moved.try_choose(line, sine)?))
-    }
-
-    /// cos(aθ), sin(aθ), sin(aθ)/sin θ: by recurrence for a small whole a, else by θ itself.
-    fn angle(&mut self, op: Op, a: E, c: &Value<E>) -> Result<Value<E>, DfdxError> {
-        let whole = a.to_f64();
-        let whole = (whole.fract() == 0.0 && (0.0..=16.0).contains(&whole)).then_some(whole as usize);
-        Ok(each!(self, c, |c| match (op, whole) {
-            (Op::CosAngle, Some(n)) => self.recurrence(n, c, true)?,
-            (Op::SinRatio, Some(n)) => self.recurrence(n, c, false)?,
-            (Op::SinAngle, Some(n)) => {
-                let sine = self.exact_sine(c)?;
-                let ratio = self.recurrence(n, c, false)?;
-                self.on_tape(&sine, |s| Ok(s.try_mul(ratio)?))?
-            }
-            (Op::SinRatio, None) => {
-                let inside = self.nudge(c)?;
-                let above = self.multiple(a, &inside, false)?;
-                let below = self.sine(&inside)?;
-                self.on_tape(&above, |x| Ok(x.try_div(below)?))?
-            }
-            (op, _) => self.multiple(a, c, op == Op::CosAngle)?,
-        }))
-    }
-
-    /// Chebyshev's recurrence: cos(nθ) from 1 and c, sin(nθ)/sin θ from 0 and 1.
-    fn recurrence<S: Shape>(
-        &mut self,
-        n: usize,
-        c: &Tensor<S, E, Cpu>,
-        cosine: bool,
-    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let count = c.shape().num_elements();
-        let [zero, one, two] = [0.0, 1.0, 2.0].map(<E as Scalar>::from_f64);
-        let (first, second) = if cosine { (one, None) } else { (zero, Some(one)) };
-        let mut before = self.constant(vec![first; count], *c.shape())?;
-        let mut now = match second {
-            Some(one) => self.constant(vec![one; count], *c.shape())?,
-            None => self.copy(c)?,
-        };
-        if n == 0 {
-            return Ok(before);
-        }
-        for _ in 1..n {
-            let last = before;
-            let next = self.on_tape(&now, |x| Ok(x.try_mul(c.clone())?.try_mul(two)?.try_sub(last)?))?;
-            before = std::mem::replace(&mut now, next);
-        }
-        Ok(now)
-    }
-
-    fn multiple<S: Shape>(
-        &mut self,
-        a: E,
-        c: &Tensor<S, E, Cpu>,
-        cosine: bool,
-    ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
-        let resolution = self.batch.resolution;
-        let values: Vec<E> = c.as_vec();
-        let slopes =
-            values.iter().map(|c| -<E as Scalar>::from_f64(1.0) / c.inside(resolution).sin_acos()).collect();
-        let angles = values.into_iter().map(Scalar::acos).collect();
-        let theta = record(&mut self.tape, *c.shape(), angles, vec![Partial { by: c, slopes }])?;
-        self.on_tape(&theta, |t| {
-            let turned = t.try_mul(a)?;
-            Ok(if cosine { turned.try_cos()? } else { turned.try_sin()? })
-        })
-    }
+/// Is a function finite at every value?
+fn finite<E: Element>(x: &Value<E>, f: impl Fn(E) -> E) -> bool {
+    let values = match x {
+        Value::Number(x) => vec![*x],
+        Value::Scalar(t) => t.as_vec(),
+        Value::Row(t) => t.as_vec(),
+        Value::Cell(t) => t.as_vec(),
+    };
+    values.into_iter().all(|x| Scalar::to_f64(f(x)).is_finite())
 }

@@ -1,6 +1,6 @@
 //! The checked builder: what both front ends call. Here a wrong kind or shape is an error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Axis, Graph, Id, Input, Param};
 use crate::kind::{self, Kind};
@@ -459,10 +459,18 @@ impl Builder {
         Ok(Loss { name: name.to_owned(), graph: self.graph, row, total, names: self.names })
     }
 
-    /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r.
+    /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r, p4, …, but for names that
+    /// the program has itself.
     fn settle_names(&mut self, value: Id) {
         let needed = self.graph.reachable(&[value]);
-        let mut letters = ["p", "q", "r"].into_iter().cycle();
+        let own: HashSet<String> = (self.graph.params.iter().map(|p| &p.name))
+            .chain(self.graph.inputs.iter().map(|i| &i.name))
+            .chain(self.names.iter().map(|n| &n.name))
+            .cloned()
+            .collect();
+        let more = (4..).map(|number| format!("p{number}"));
+        let mut letters =
+            ["p", "q", "r"].map(str::to_owned).into_iter().chain(more).filter(|name| !own.contains(name));
         let mut letter = None;
         let mut names = std::mem::take(&mut self.names);
         names.retain_mut(|named| {
@@ -471,7 +479,7 @@ impl Builder {
                 Role::Margin => letter = needed[named.id.index()].then(|| letters.next()).flatten(),
                 Role::PTarget | Role::POther => {}
             }
-            letter.inspect(|l| named.name = (*l).to_owned()).is_some()
+            letter.as_ref().inspect(|l| named.name = (*l).clone()).is_some()
         });
         self.names = names;
     }

@@ -87,8 +87,12 @@ fn pullback(g: &mut Graph, id: Id, args: &[Id], place: usize, adjoint: Id) -> Op
             g.add(Op::Mul, &[arg(1), power])
         }
         Op::Pow => {
+            // At x = 0 the power is 0 for all exponents around.
             let ln = g.add(Op::Ln, &[arg(0)]);
-            g.add(Op::Mul, &[id, ln])
+            let slope = g.add(Op::Mul, &[id, ln]);
+            let on = g.add(Op::Lt, &[zero, arg(0)]);
+            let part = g.add(Op::Mul, &[adjoint, slope]);
+            return Some(g.add(Op::Select, &[on, part, zero]));
         }
         Op::Exp => id,
         Op::Ln => return Some(g.add(Op::Div, &[adjoint, arg(0)])),

@@ -8,7 +8,6 @@
 use std::fmt::Write as _;
 
 use crate::eval::{Batch, Scalar, evaluate};
-use crate::formula::{self, Style};
 use crate::graph::{Graph, Id};
 use crate::loss::{Gradient, Loss, Named};
 use crate::op::Op;
@@ -18,12 +17,14 @@ use crate::simplify::lower;
 /// A plan for the loss and gradient of a batch, row by row.
 #[derive(Clone, Debug)]
 pub struct RowProgram {
+    /// The loss as it was written.
+    pub loss: Loss,
     /// The gradient, in what backends compute (see [`lower`]).
     pub gradient: Gradient,
-    /// The formulas of loss and gradient, as text.
-    pub formulas: String,
     /// Scalars that rows read and that depend on hyperparameters, B and C alone. Literals are not among them.
     pub uniforms: Vec<Id>,
+    /// The pass that writes each sample's own loss.
+    pub written: usize,
     /// The passes over the rows; one, unless something needs the whole batch.
     pub phases: Vec<Phase>,
 }
@@ -68,8 +69,10 @@ impl RowProgram {
         let needed = graph.reachable(&roots);
         let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
         let phase_of = graph.phases();
-        let last = order.iter().map(|id| phase_of[id.index()]).max().unwrap_or(0);
-        let write = phase_of[gradient.target.index()].max(phase_of[gradient.other.index()]);
+        let ready = |id: Id| phase_of[id.index()] + usize::from(graph.op(id).is_batch());
+        let written = ready(gradient.loss.row);
+        let write = ready(gradient.target).max(ready(gradient.other));
+        let last = order.iter().map(|id| phase_of[id.index()]).chain([written, write]).max().unwrap_or(0);
         let mut phases: Vec<Phase> =
             (0..=last).map(|p| phase(&gradient, &order, &phase_of, p, p == write)).collect();
         for p in 0..phases.len() {
@@ -98,7 +101,7 @@ impl RowProgram {
             .filter(|&id| graph.shape(id) == Shape::Scalar && phase_of[id.index()] == 0)
             .filter(|&id| !graph.op(id).is_batch() && graph.constant(id).is_none() && read_by_rows(id))
             .collect();
-        RowProgram { uniforms, phases, gradient, formulas: formula::gradient(loss, Style::Text) }
+        RowProgram { uniforms, phases, gradient, written, loss: loss.clone() }
     }
 
     /// The graph that the plan's nodes belong to.
@@ -122,9 +125,13 @@ impl RowProgram {
 
     /// The scalars after the last phase (the batch's loss is among them) from the row values that batch operations
     /// read: `row(id)` gives those, one a row.
-    pub fn total<'a>(&self, params: &[f64], classes: usize, row: &dyn Fn(Id) -> Option<&'a [f64]>) -> f64 {
+    pub fn total<'a>(
+        &self,
+        params: &[f64],
+        (rows, classes): (usize, usize),
+        row: &dyn Fn(Id) -> Option<&'a [f64]>,
+    ) -> f64 {
         let graph = self.graph();
-        let mut rows = 1;
         let mut small = graph.like();
         let mut vectors = Vec::new();
         let mut map: Vec<Option<Id>> = vec![None; graph.len()];
@@ -134,7 +141,6 @@ impl RowProgram {
             if graph.shape(id) == Shape::Row
                 && let Some(values) = row(id)
             {
-                rows = values.len();
                 vectors.push(values.to_vec());
                 let name = format!("row{}", id.index());
                 small.inputs.push(crate::graph::Input {
@@ -266,7 +272,9 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, w
         .iter()
         .copied()
         .filter(|&id| is_row(id) && phase_of[id.index()] < number)
-        .filter(|&id| is_read(graph, &steps, id) || (writes && id == gradient.target))
+        .filter(|&id| {
+            is_read(graph, &steps, id) || (writes && [gradient.target, gradient.other].contains(&id))
+        })
         .collect();
     let batch: Vec<Id> = order.iter().copied().filter(|&id| graph.op(id).is_batch() && here(id)).collect();
     let after = order

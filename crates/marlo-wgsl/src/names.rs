@@ -8,82 +8,8 @@ use marlo_ir::op::{At, Op};
 use marlo_ir::schedule::RowProgram;
 use marlo_ir::shape::Shape;
 
-/// Words that a variable can't be called: WGSL's own, those that the other targets dislike, and those of the kernel.
-const TAKEN: &[&str] = &[
-    "alias",
-    "break",
-    "case",
-    "const",
-    "const_assert",
-    "continue",
-    "continuing",
-    "default",
-    "diagnostic",
-    "discard",
-    "else",
-    "enable",
-    "false",
-    "fn",
-    "for",
-    "if",
-    "let",
-    "loop",
-    "override",
-    "requires",
-    "return",
-    "struct",
-    "switch",
-    "true",
-    "var",
-    "while",
-    "do",
-    "float",
-    "half",
-    "int",
-    "bool",
-    "vec",
-    "mat",
-    "abs",
-    "acos",
-    "all",
-    "any",
-    "array",
-    "asin",
-    "atan",
-    "ceil",
-    "clamp",
-    "cos",
-    "cosh",
-    "cross",
-    "dot",
-    "exp",
-    "floor",
-    "fma",
-    "fract",
-    "length",
-    "log",
-    "max",
-    "min",
-    "mix",
-    "modf",
-    "normalize",
-    "pow",
-    "radians",
-    "reflect",
-    "round",
-    "select",
-    "sign",
-    "sin",
-    "sinh",
-    "sqrt",
-    "step",
-    "tan",
-    "tanh",
-    "trunc",
-    "f32",
-    "u32",
-    "i32",
-    "f16",
+/// Names that the generated text has itself.
+const OWN: &[&str] = &[
     "params",
     "cosines",
     "logits",
@@ -93,28 +19,35 @@ const TAKEN: &[&str] = &[
     "kept",
     "batch",
     "lane",
+    "lanes",
+    "lane_sums",
+    "sum_lanes",
+    "max_lanes",
+    "lse_lanes",
+    "group",
     "row",
+    "rows",
     "base",
     "label",
     "k",
-    "rows",
+    "j",
     "classes",
     "first",
-    "lanes",
-    "workgroup_id",
-    "this",
-    "in",
-    "out",
-    "inout",
-    "main",
-    "target",
-    "private",
-    "uniform",
-    "texture",
-    "sampler",
-    "kernel",
-    "device",
+    "last",
+    "value",
+    "other",
+    "before",
+    "rank",
+    "part",
+    "total",
 ];
+
+/// Can no value be called so? WGSL's keywords and functions are naga's lists; what another language dislikes, naga renames
+/// when it translates.
+fn is_taken(name: &str) -> bool {
+    let lists = [OWN, naga::keywords::wgsl::RESERVED, naga::keywords::wgsl::BUILTIN_IDENTIFIERS];
+    lists.iter().any(|list| list.contains(&name))
+}
 
 const GREEK: [(char, &str); 20] = [
     ('α', "alpha"),
@@ -156,6 +89,16 @@ fn ascii(name: &str) -> String {
     } else {
         out.to_owned()
     }
+}
+
+/// The arrays of the further inputs. Their names end in `_`, as no value's does.
+pub(crate) fn arrays(graph: &Graph) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (number, input) in graph.inputs.iter().enumerate() {
+        let name = format!("input_{}_", ascii(&input.name));
+        names.push(if names.contains(&name) { format!("{name}{number}_") } else { name });
+    }
+    names
 }
 
 /// Gives names, each once.
@@ -212,12 +155,9 @@ impl Names {
         let base = ascii(name);
         let mut name = base.clone();
         let mut number = 2;
-        while TAKEN.contains(&name.as_str()) || self.taken.contains(&name) {
-            name = if number == 2 && TAKEN.contains(&base.as_str()) {
-                format!("{base}_")
-            } else {
-                format!("{base}_{number}")
-            };
+        while is_taken(&name) || self.taken.contains(&name) {
+            name =
+                if number == 2 && is_taken(&base) { format!("{base}_") } else { format!("{base}_{number}") };
             number += 1;
         }
         self.taken.insert(name.clone());

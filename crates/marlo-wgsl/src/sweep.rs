@@ -30,55 +30,54 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
             Op::LseK => {
                 let _ = writeln!(
                     before,
-                    "    var {name}_max = {none};\n    var {name}_sum = 0.0;\n    var {name}_block = 0.0;"
+                    "    var {name}_max_ = {none};\n    var {name}_sum_ = 0.0;\n    var {name}_block_ = 0.0;"
                 );
                 let _ = write!(
                     body,
                     "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
-        let {name}_value = {value};
-        let {name}_less = exp_(-abs({name}_value - {name}_max));
-        if ({name}_value > {name}_max) {{
-            {name}_sum *= {name}_less;
-            {name}_block = {name}_block * {name}_less + 1.0;
-            {name}_max = {name}_value;
+        let {name}_value_ = {value};
+        let {name}_less_ = exp_(-abs({name}_value_ - {name}_max_));
+        if ({name}_value_ > {name}_max_) {{
+            {name}_sum_ *= {name}_less_;
+            {name}_block_ = {name}_block_ * {name}_less_ + 1.0;
+            {name}_max_ = {name}_value_;
         }} else {{
-            {name}_block += {name}_less;
+            {name}_block_ += {name}_less_;
         }}
         if (last) {{
-            {name}_sum += {name}_block;
-            {name}_block = 0.0;
+            {name}_sum_ += {name}_block_;
+            {name}_block_ = 0.0;
         }}
 "
                 );
                 let _ = writeln!(
                     after,
-                    "    let {name} = lse_lanes(lane, {name}_max, {name}_sum + {name}_block);"
+                    "    let {name} = lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_);"
                 );
             }
             Op::MaxK => {
-                let _ = writeln!(before, "    var {name}_part = {none};");
-                let _ = writeln!(body, "        {name}_part = max({name}_part, {value});");
-                let _ = writeln!(after, "    let {name} = max_lanes(lane, {name}_part);");
+                let _ = writeln!(before, "    var {name}_part_ = {none};");
+                let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
+                let _ = writeln!(after, "    let {name} = max_lanes(lane, {name}_part_);");
             }
             _ => {
-                let _ = writeln!(before, "    var {name}_part = 0.0;\n    var {name}_block = 0.0;");
+                let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
                 let _ = write!(
                     body,
-                    "        {name}_block += {value};
+                    "        {name}_block_ += {value};
         if (last) {{
-            {name}_part += {name}_block;
-            {name}_block = 0.0;
+            {name}_part_ += {name}_block_;
+            {name}_block_ = 0.0;
         }}
 "
                 );
-                let _ = writeln!(after, "    let {name} = sum_lanes(lane, {name}_part + {name}_block);");
+                let _ = writeln!(after, "    let {name} = sum_lanes(lane, {name}_part_ + {name}_block_);");
             }
         }
         results.push((id, name));
     }
     if writes {
         let other = e.program.gradient.other;
-        debug_assert!(e.is_cell(other) || e.graph.constant(other).is_some() || outer.contains_key(&other));
         let _ = writeln!(body, "        gradients[base + k] = {};", e.expr(other));
     }
     e.bound = outer;

@@ -46,7 +46,7 @@ pub enum BackendError {
     Wgpu(#[from] GpuError),
     /// The loss or gradient is not finite.
     #[error(
-        "{backend}: the {what} at row {row} is not finite, though the inputs are: the loss leaves its domain there (an \
+        "{backend}: the {what} {place} is not finite, though the inputs are: the loss leaves its domain there (an \
          overflow, a division by 0, ln or sqrt of a negative number), or the precision is too small for it"
     )]
     NotFinite {
@@ -54,8 +54,8 @@ pub enum BackendError {
         backend: &'static str,
         /// Loss or gradient.
         what: &'static str,
-        /// The row.
-        row: usize,
+        /// The row, or the whole batch, in words.
+        place: String,
     },
 }
 
@@ -134,12 +134,13 @@ fn finite<S: Precision>(
     classes: usize,
 ) -> Result<Outcome<S>, BackendError> {
     let bad = |values: &[S]| values.iter().position(|v| !v.to_f64().is_finite());
-    let (what, row) = match (bad(&outcome.loss), bad(&outcome.gradient)) {
-        (Some(row), _) => ("loss", row),
-        (_, Some(at)) => ("gradient", at / classes),
+    let (what, place) = match (bad(&outcome.loss), bad(&outcome.gradient)) {
+        (Some(row), _) => ("loss", format!("at row {row}")),
+        (_, Some(at)) => ("gradient", format!("at row {}", at / classes)),
+        _ if !outcome.mean_loss.is_finite() => ("loss", "of the batch".to_owned()),
         _ => return Ok(outcome),
     };
-    Err(BackendError::NotFinite { backend: backend.name(), what, row })
+    Err(BackendError::NotFinite { backend: backend.name(), what, place })
 }
 
 fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>) -> Outcome<S> {

@@ -5,7 +5,7 @@ use crate::graph::Axis;
 use crate::kind::Kind;
 use crate::loss::Loss;
 
-/// How far rounding may have pushed a cosine past ±1.
+/// How far rounding may have pushed a cosine past ±1; such a cosine counts as ±1.
 pub const OVERSHOOT: f64 = 1e-6;
 
 /// Inputs that don't fit a loss.
@@ -182,7 +182,7 @@ pub struct Batch<S> {
 }
 
 impl<S: Scalar> Batch<S> {
-    /// Checks inputs against the loss.
+    /// Checks inputs against the loss. A cosine that rounding put past ±1 becomes ±1.
     ///
     /// # Errors
     /// When the batch is empty, an array has the wrong length, a label is no class, a value is not finite, or a cosine
@@ -195,6 +195,7 @@ impl<S: Scalar> Batch<S> {
         mut vectors: Vec<(String, Vec<S>)>,
         params: Vec<f64>,
     ) -> Result<Self, InputError> {
+        let mut matrix = matrix;
         let rows = labels.len();
         if rows == 0 || classes == 0 {
             return Err(InputError::Empty { rows, classes });
@@ -214,6 +215,18 @@ impl<S: Scalar> Batch<S> {
             if name == "cos" && value.abs() > 1.0 + OVERSHOOT {
                 return Err(InputError::NotACosine { row, class, value });
             }
+        }
+        if name == "cos" {
+            let end = |c: S| {
+                if c > S::one() {
+                    S::one()
+                } else if c < -S::one() {
+                    -S::one()
+                } else {
+                    c
+                }
+            };
+            matrix.iter_mut().for_each(|c| *c = end(*c));
         }
         for (row, &label) in labels.iter().enumerate() {
             if label < 0 || label as usize >= classes {

@@ -78,9 +78,15 @@ pub trait Scalar: NumAssign + std::ops::Neg<Output = Self> + PartialOrd + Copy +
         }
     }
 
+    /// The number as one of 0, 1, …, 16, where it is: for those cos(aθ) and the like are polynomials.
+    fn small_whole(self) -> Option<u32> {
+        let value = self.to_f64();
+        (value.fract() == 0.0 && (0.0..=16.0).contains(&value)).then_some(value as u32)
+    }
+
     /// cos(aθ) for the angle θ of this cosine; by recurrence where a is a small whole number.
     fn cos_multiple(self, a: Self) -> Self {
-        match small_whole(a) {
+        match a.small_whole() {
             Some(n) => {
                 let (mut before, mut now) = (Self::one(), self);
                 for _ in 1..n {
@@ -95,7 +101,7 @@ pub trait Scalar: NumAssign + std::ops::Neg<Output = Self> + PartialOrd + Copy +
     /// sin(aθ)/sin θ for the angle θ of this cosine; by recurrence where a is a small whole number, else at ±1
     /// taken at the nearest cosine inside, ±(1 − resolution).
     fn sin_ratio(self, a: Self, resolution: f64) -> Self {
-        match small_whole(a) {
+        match a.small_whole() {
             Some(n) => {
                 let (mut before, mut now) = (Self::zero(), Self::one());
                 for _ in 1..n {
@@ -112,17 +118,11 @@ pub trait Scalar: NumAssign + std::ops::Neg<Output = Self> + PartialOrd + Copy +
 
     /// sin(aθ) for the angle θ of this cosine.
     fn sin_multiple(self, a: Self) -> Self {
-        match small_whole(a) {
+        match a.small_whole() {
             Some(_) => self.sin_ratio(a, Self::RESOLUTION) * self.sin_acos(),
             None => (a * self.acos()).sin(),
         }
     }
-}
-
-/// The number as a small whole one, where it is.
-fn small_whole<S: Scalar>(a: S) -> Option<u32> {
-    let value = a.to_f64();
-    (value.fract() == 0.0 && (0.0..=16.0).contains(&value)).then_some(value as u32)
 }
 
 macro_rules! float {

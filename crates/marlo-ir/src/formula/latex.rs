@@ -22,15 +22,16 @@ fn symbol(s: &Symbol) -> String {
     if s.index.is_empty() { name } else { format!("{name}_{{{}}}", s.index) }
 }
 
-/// 0 relation, 1 sum, 2 product, 3 prefix function, 4 atom.
+/// 0 relation or cases, 1 sum, 2 product, 3 prefix function, 4 power or fraction, 5 atom.
 fn bind(m: &Math) -> u8 {
     match m {
-        Math::Relation(..) => 0,
+        Math::Relation(..) | Math::Cases(..) => 0,
         Math::Sum(_) => 1,
         Math::Product(_) => 2,
         Math::Over(..) => 3,
         Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 3,
-        _ => 4,
+        Math::Power(..) | Math::Fraction(..) | Math::Derivative(..) => 4,
+        _ => 5,
     }
 }
 
@@ -62,7 +63,7 @@ pub(super) fn math(m: &Math) -> String {
             factors.iter().enumerate().map(open).collect::<Vec<_>>().join(r"\, ")
         }
         Math::Fraction(a, b) => format!(r"\frac{{{}}}{{{}}}", math(a), math(b)),
-        Math::Power(base, exponent) => format!("{}^{{{}}}", within(base, 4), math(exponent)),
+        Math::Power(base, exponent) => format!("{}^{{{}}}", within(base, 5), math(exponent)),
         Math::Call(name, latex, args) => {
             let head =
                 if latex.is_empty() { format!(r"\operatorname{{{name}}}") } else { (*latex).to_owned() };

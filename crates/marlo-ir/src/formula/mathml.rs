@@ -33,15 +33,16 @@ fn fenced(open: &str, inside: &str, close: &str) -> String {
     row(&format!("<mo>{open}</mo>{inside}<mo>{close}</mo>"))
 }
 
-/// 0 relation, 1 sum, 2 product, 3 prefix function, 4 atom.
+/// 0 relation or cases, 1 sum, 2 product, 3 prefix function, 4 power or fraction, 5 atom.
 fn bind(m: &Math) -> u8 {
     match m {
-        Math::Relation(..) => 0,
+        Math::Relation(..) | Math::Cases(..) => 0,
         Math::Sum(_) => 1,
         Math::Product(_) => 2,
         Math::Over(..) => 3,
         Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 3,
-        _ => 4,
+        Math::Power(..) | Math::Fraction(..) | Math::Derivative(..) => 4,
+        _ => 5,
     }
 }
 
@@ -73,7 +74,7 @@ fn math(m: &Math) -> String {
         }
         Math::Fraction(a, b) => format!("<mfrac>{}{}</mfrac>", row(&math(a)), row(&math(b))),
         Math::Power(base, exponent) => {
-            format!("<msup>{}{}</msup>", row(&within(base, 4)), row(&math(exponent)))
+            format!("<msup>{}{}</msup>", row(&within(base, 5)), row(&math(exponent)))
         }
         Math::Call(name, _, args) => {
             let inside = args.iter().map(math).collect::<Vec<_>>().join("<mo>,</mo>");

@@ -63,11 +63,6 @@ impl Formulas {
         Formulas { equations, definitions: reader.definitions() }
     }
 
-    /// The formula of one value of a loss in normal form.
-    pub fn value(loss: &Loss, id: Id) -> Math {
-        Reader::new(loss).read(id)
-    }
-
     /// Prints the equations, then `where`, then the definitions.
     pub fn print(&self, style: Style) -> String {
         match style {
@@ -83,14 +78,12 @@ pub fn gradient(loss: &Loss, style: Style) -> String {
     Formulas::of(loss).print(style)
 }
 
-/// One value of a gradient's graph as one line of text, for comments in generated code.
-pub fn line(gradient: &Gradient, id: Id) -> String {
-    text::math(&Reader::new(&gradient.loss).read(id))
-}
-
-/// The definition of a value: its formula where it is not called by its own name.
-pub fn definition(gradient: &Gradient, id: Id) -> String {
-    text::math(&Reader::new(&gradient.loss).open(id))
+/// The definition of a value as one line of text, for comments in generated code: its formula where it is not called by
+/// its own name. Nothing where it would take symbols that are defined nowhere.
+pub fn definition(gradient: &Gradient, id: Id) -> Option<String> {
+    let mut reader = Reader::new(&gradient.loss);
+    let math = reader.open(id);
+    (!reader.used_parts()).then(|| text::math(&math))
 }
 
 /// Names that are written as Greek letters.

@@ -17,12 +17,38 @@ pub(super) struct Reader<'a> {
     /// (u, p's letter) of each softmax.
     softmaxes: Vec<(Id, String)>,
     used: Vec<Use>,
+    /// Parts that are large and occur more than once: they get a symbol, or formulas would grow without bound.
+    shared: Vec<bool>,
     /// The loss as it was before its stop-gradients were dropped, where that is another graph.
     written: Option<&'a Loss>,
 }
 
-/// Symbols for the logits of the other classes, one for each softmax.
-const LOGITS: [&str; 3] = ["b", "d", "g"];
+/// The symbol for the logits of the other classes in a softmax.
+fn logits(softmax: usize) -> String {
+    match softmax {
+        0 => "b".to_owned(),
+        1 => "d".to_owned(),
+        n => format!("b{}", n + 1),
+    }
+}
+
+/// How many symbols a part may have before it gets one of its own when it occurs more than once.
+const LARGE: u32 = 60;
+
+/// Which nodes are large and are read more than once?
+fn shared(graph: &Graph, lets: &HashMap<Id, String>) -> Vec<bool> {
+    let mut size = vec![1_u32; graph.len()];
+    let mut reads = vec![0_u32; graph.len()];
+    for id in graph.ids() {
+        for a in graph.args(id) {
+            reads[a.index()] += 1;
+            if !lets.contains_key(&id) {
+                size[id.index()] = size[id.index()].saturating_add(size[a.index()]);
+            }
+        }
+    }
+    size.iter().zip(reads).map(|(&size, reads)| size > LARGE && reads > 1).collect()
+}
 
 #[derive(Clone, Debug, PartialEq)]
 enum Use {
@@ -30,6 +56,7 @@ enum Use {
     PTarget(usize),
     POther(usize),
     Logits(usize),
+    Shared(Id),
 }
 
 impl<'a> Reader<'a> {
@@ -46,7 +73,8 @@ impl<'a> Reader<'a> {
                 _ => {}
             }
         }
-        Reader { graph, lets, softmaxes, used: Vec::new(), written: None }
+        let shared = shared(graph, &lets);
+        Reader { graph, lets, softmaxes, used: Vec::new(), shared, written: None }
     }
 
     /// A reader that shows stop-gradients as they are in `written`, the same loss with them.
@@ -70,6 +98,7 @@ impl<'a> Reader<'a> {
         for used in reader.used {
             // Nodes have other ids here; names are the same.
             let here = match used {
+                Use::Shared(_) => return None,
                 Use::Let(id) => self.lets.iter().find(|l| *l.1 == reader.lets[&id]).map(|l| Use::Let(*l.0)),
                 other => Some(other),
             };
@@ -93,7 +122,23 @@ impl<'a> Reader<'a> {
             self.mark(Use::Let(id));
             return self.named(&name, id);
         }
+        if self.shared[id.index()] {
+            self.mark(Use::Shared(id));
+            return self.part(id);
+        }
         self.open(id)
+    }
+
+    /// The symbol of a shared part.
+    fn part(&self, id: Id) -> Math {
+        let number = self.used.iter().filter(|used| matches!(used, Use::Shared(_)));
+        let number = number.take_while(|used| **used != Use::Shared(id)).count() + 1;
+        self.named(&format!("v{number}"), id)
+    }
+
+    /// Was a symbol used that only a full print defines?
+    pub(super) fn used_parts(&self) -> bool {
+        self.used.iter().any(|used| matches!(used, Use::Shared(_)))
     }
 
     fn named(&self, name: &str, id: Id) -> Math {
@@ -175,8 +220,9 @@ impl<'a> Reader<'a> {
                 Math::Relation("≤", Box::new(rank), Box::new(self.read(args[1])))
             }
             Op::KeptI => {
-                let share = self.read(args[0]);
-                Math::Floor(Box::new(Math::product(vec![share, Math::symbol("B")])))
+                let share = Math::product(vec![self.read(args[0]), Math::symbol("B")]);
+                let one = Math::Number("1".into());
+                Math::Call("max", r"\max", vec![one, Math::Floor(Box::new(share))])
             }
             op => {
                 let entry = op.entry();
@@ -377,7 +423,7 @@ impl<'a> Reader<'a> {
     fn collect(&self, id: Id, inverse: bool, above: &mut Vec<Id>, below: &mut Vec<Id>) {
         let args = self.graph.args(id);
         match self.graph.op(id) {
-            _ if self.lets.contains_key(&id) => {}
+            _ if self.lets.contains_key(&id) || self.shared[id.index()] => {}
             Op::Mul => {
                 self.collect(args[0], inverse, above, below);
                 self.collect(args[1], inverse, above, below);
@@ -399,7 +445,7 @@ impl<'a> Reader<'a> {
         self.used.sort_by_key(|used| match used {
             Use::PTarget(_) => 0,
             Use::POther(_) => 1,
-            Use::Let(_) | Use::Logits(_) => 2,
+            Use::Let(_) | Use::Logits(_) | Use::Shared(_) => 2,
         });
         let mut out = Vec::new();
         let mut at = 0;
@@ -409,12 +455,16 @@ impl<'a> Reader<'a> {
                     let name = self.lets[&id].clone();
                     Equation { left: self.named(&name, id), right: self.definition(id) }
                 }
+                Use::Shared(id) => Equation { left: self.part(id), right: self.open(id) },
                 Use::PTarget(softmax) => self.probability(softmax, true),
                 Use::POther(softmax) => self.probability(softmax, false),
                 Use::Logits(softmax) => {
                     let lse = self.parts_of(self.softmaxes[softmax].0).map(|parts| parts.0);
-                    let Some(lse) = lse else { continue };
-                    let left = Math::indexed(LOGITS[softmax.min(2)], "k");
+                    let Some(lse) = lse else {
+                        at += 1;
+                        continue;
+                    };
+                    let left = Math::indexed(&logits(softmax), "k");
                     Equation { left, right: self.read(self.graph.args(lse)[0]) }
                 }
             };
@@ -445,7 +495,7 @@ impl<'a> Reader<'a> {
             self.read(b)
         } else {
             self.mark(Use::Logits(softmax));
-            Math::indexed(LOGITS[softmax.min(2)], "k")
+            Math::indexed(&logits(softmax), "k")
         };
         let a = self.read(other);
         let a = if subtracted { a } else { a.minus() };

@@ -74,7 +74,9 @@ pub(super) fn math(m: &Math) -> String {
         }
         Math::Product(factors) => {
             let last = factors.len() - 1;
-            let open = |(at, f): (usize, &Math)| match at < last && f.ends_open() {
+            let open = |(at, f): (usize, &Math)| match at < last
+                && (f.ends_open() || matches!(f, Math::Fraction(..)))
+            {
                 true => format!("({})", math(f)),
                 false => factor(f),
             };

@@ -39,6 +39,10 @@ impl Simplifier {
                 Some(self.sum(&[(-1.0, softplus)]))
             }
             Op::Add if self.g.constant(args[0]) == Some(1.0) => Some(self.apply(Op::Log1p, &[args[1]])),
+            Op::Pow if self.positive(args[0]) => {
+                let ln = self.apply(Op::Ln, &[args[0]]);
+                Some(self.apply(Op::Mul, &[args[1], ln]))
+            }
             Op::Mul | Op::Div if args.iter().all(|&a| self.positive(a)) => {
                 let [a, b] = [self.apply(Op::Ln, &[args[0]]), self.apply(Op::Ln, &[args[1]])];
                 let sign = if self.g.op(x) == Op::Mul { 1.0 } else { -1.0 };

@@ -35,6 +35,14 @@ pub fn lower(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
     })
 }
 
+/// Rewrites the mean of the hardest share alone, for a backend that has angles itself.
+pub fn lower_top(graph: &Graph, roots: &[Id]) -> (Graph, Vec<Option<Id>>) {
+    rebuild(graph, roots, |s, op, args| match op {
+        Op::TopI => s.expand_top(args[0], args[1]),
+        _ => s.apply(op, args),
+    })
+}
+
 fn rebuild(
     graph: &Graph,
     roots: &[Id],
