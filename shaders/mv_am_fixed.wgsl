@@ -82,8 +82,9 @@ var<workgroup> lanes: array<f32, 64>;
 
 var<workgroup> lane_sums: array<f32, 64>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
+// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
+// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
     workgroupBarrier();
     lanes[lane] = greatest;
     lane_sums[lane] = total;
@@ -98,7 +99,7 @@ fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
         }
         workgroupBarrier();
     }
-    return select(lanes[0] + ln_(lane_sums[0]), -1e30, lane_sums[0] == 0.0);
+    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f(-1e30, 0.0), lane_sums[0] == 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -135,7 +136,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
-    let u = lse - r1; // (LSE_{k≠y} s·(cos θ_k + t·I_k)) - s·f
+    let u = lse.x - r1 + lse.y; // (LSE_{k≠y} s·(cos θ_k + t·I_k)) - s·f
     let loss = softplus_(u); // -ln p_y
     let r2 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r3 = -(r2 / params.batch_size); // -s·(1 - p_y)/B
@@ -145,7 +146,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
         let cos_k = cosines[base + k];
         let I_k = f < cos_k; // cos θ_k > f
-        gradients[base + k] = r2 * exp_(params.s * (cos_k + select(0.0, params.t, I_k)) - lse) / params.batch_size;
+        gradients[base + k] = r2 * exp_(params.s * (cos_k + select(0.0, params.t, I_k)) - lse.x - lse.y) / params.batch_size;
     }
     if (lane == 0u) {
         losses[row] = loss;

@@ -79,8 +79,9 @@ var<workgroup> lanes: array<f32, 64>;
 
 var<workgroup> lane_sums: array<f32, 64>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
+// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
+// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
     workgroupBarrier();
     lanes[lane] = greatest;
     lane_sums[lane] = total;
@@ -95,7 +96,7 @@ fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
         }
         workgroupBarrier();
     }
-    return select(lanes[0] + ln_(lane_sums[0]), -1e30, lane_sums[0] == 0.0);
+    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f(-1e30, 0.0), lane_sums[0] == 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -130,8 +131,8 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
-    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
-    let p_y = sigmoid_(r1 - lse);
+    let u = lse.x - r1 + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
+    let p_y = sigmoid_(r1 - lse.x - lse.y);
     let hard = p_y < params.tau; // p_y < τ
     let loss = select(0.0, softplus_(u), hard); // -hard·ln p_y
     let r2 = params.s * sigmoid_(u); // s·(1 - p_y)
@@ -141,7 +142,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             continue;
         }
         let cos_k = cosines[base + k];
-        gradients[base + k] = select(0.0, r2 * exp_(params.s * cos_k - lse) / params.batch_size, hard);
+        gradients[base + k] = select(0.0, r2 * exp_(params.s * cos_k - lse.x - lse.y) / params.batch_size, hard);
     }
     if (lane == 0u) {
         losses[row] = loss;

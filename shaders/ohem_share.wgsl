@@ -93,8 +93,9 @@ fn sum_lanes(lane: u32, value: f32) -> f32 {
 
 var<workgroup> lane_sums: array<f32, 64>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
+// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
+// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
     workgroupBarrier();
     lanes[lane] = greatest;
     lane_sums[lane] = total;
@@ -109,7 +110,7 @@ fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
         }
         workgroupBarrier();
     }
-    return select(lanes[0] + ln_(lane_sums[0]), -1e30, lane_sums[0] == 0.0);
+    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f(-1e30, 0.0), lane_sums[0] == 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -144,13 +145,13 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
-    let u = lse - r1; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
+    let u = lse.x - r1 + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
     let loss = softplus_(u); // -ln p_y
     let r2 = params.s * sigmoid_(u); // s·(1 - p_y)
     let r3 = -(r2 / params.kept_rows); // -s·(1 - p_y)/max(1, ⌊share·B⌋)
     if (lane == 0u) {
         losses[row] = loss;
-        kept[row] = lse;
+        kept[row] = (lse.x + lse.y);
         kept[1u * params.rows + row] = r2;
         kept[2u * params.rows + row] = r3;
     }

@@ -76,8 +76,9 @@ var<workgroup> lanes: array<f32, 64>;
 
 var<workgroup> lane_sums: array<f32, 64>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
+// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
+// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
     workgroupBarrier();
     lanes[lane] = greatest;
     lane_sums[lane] = total;
@@ -92,7 +93,7 @@ fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {
         }
         workgroupBarrier();
     }
-    return select(lanes[0] + ln_(lane_sums[0]), -1e30, lane_sums[0] == 0.0);
+    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f(-1e30, 0.0), lane_sums[0] == 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -126,7 +127,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
-    let u = lse - logit_y; // (LSE_{k≠y} z_k) - z_y
+    let u = lse.x - logit_y + lse.y; // (LSE_{k≠y} z_k) - z_y
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
     let r1 = -(one_minus_p_y / params.batch_size); // -(1 - p_y)/B
@@ -135,7 +136,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             continue;
         }
         let logit_k = logits[base + k];
-        let p_k = one_minus_p_y * exp_(logit_k - lse);
+        let p_k = one_minus_p_y * exp_(logit_k - lse.x - lse.y);
         gradients[base + k] = p_k / params.batch_size;
     }
     if (lane == 0u) {

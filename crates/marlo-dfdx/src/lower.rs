@@ -91,6 +91,13 @@ macro_rules! both {
     };
 }
 
+/// The greatest values of an LSE, and ln of the sums relative to them.
+#[derive(Clone)]
+struct Ends<E: Element> {
+    max: Vec<E>,
+    rest: Tensor<Rows, E, Cpu>,
+}
+
 pub(crate) struct Lowering<'a, E: Element> {
     graph: &'a Graph,
     pub(crate) batch: &'a Batch<E>,
@@ -101,6 +108,7 @@ pub(crate) struct Lowering<'a, E: Element> {
     /// True where a class is not the row's label.
     others: Tensor<Cells, bool, Cpu>,
     values: HashMap<Id, Value<E>>,
+    ends: HashMap<Id, Ends<E>>,
 }
 
 impl<'a, E: Element> Lowering<'a, E>
@@ -116,7 +124,17 @@ where
         let labels = device.try_tensor_from_vec(batch.labels.clone(), (batch.rows,))?;
         let others = batch.labels.iter().flat_map(|&y| (0..batch.classes).map(move |k| k != y)).collect();
         let others = device.try_tensor_from_vec(others, shape)?;
-        Ok(Lowering { graph, batch, device, matrix, tape, labels, others, values: HashMap::new() })
+        Ok(Lowering {
+            graph,
+            batch,
+            device,
+            matrix,
+            tape,
+            labels,
+            others,
+            values: HashMap::new(),
+            ends: HashMap::new(),
+        })
     }
 
     /// Runs a dfdx operation on the tape.
@@ -178,7 +196,7 @@ where
             Op::Input(i, at) => self.vector(i as usize - 1, at),
             Op::SumK | Op::MaxK | Op::LseK => {
                 let cells = self.cells(&args[0])?;
-                self.over_classes(op, &cells).map(Value::Row)
+                self.over_classes(id, op, &cells).map(Value::Row)
             }
             Op::SumI | Op::MeanI | Op::InTopI => self.over_batch(id, op, &args[0]),
             _ => self.elementwise(id, op, args),
@@ -211,7 +229,12 @@ where
         self.on_tape(x, |x| Ok(others.try_choose(x, filled)?))
     }
 
-    fn over_classes(&mut self, op: Op, x: &Tensor<Cells, E, Cpu>) -> Result<Tensor<Rows, E, Cpu>, DfdxError> {
+    fn over_classes(
+        &mut self,
+        id: Id,
+        op: Op,
+        x: &Tensor<Cells, E, Cpu>,
+    ) -> Result<Tensor<Rows, E, Cpu>, DfdxError> {
         let (rows, classes) = *x.shape();
         if op == Op::SumK {
             let x = self.without_target(x, 0.0)?;
@@ -240,10 +263,40 @@ where
         }
         let spread =
             self.constant(max.iter().flat_map(|&m| std::iter::repeat_n(m, classes)).collect(), *x.shape())?;
+        let rest =
+            self.on_tape(&x, |x| Ok(x.try_sub(spread)?.try_exp()?.try_sum::<Rows, Axis<1>>()?.try_ln()?))?;
+        self.ends.insert(id, Ends { max: max.clone(), rest: rest.clone() });
         let max = self.constant(max, (rows,))?;
-        self.on_tape(&x, |x| {
-            Ok(x.try_sub(spread)?.try_exp()?.try_sum::<Rows, Axis<1>>()?.try_ln()?.try_add(max)?)
-        })
+        self.on_tape(&rest, |rest| Ok(rest.try_add(max)?))
+    }
+
+    /// x − y where one of them is an LSE: from its greatest value and what is to be added to that, for in one number a
+    /// large first swallows the second.
+    fn difference(&mut self, id: Id, args: &[Value<E>]) -> Result<Option<Value<E>>, DfdxError> {
+        let (ids, shape) = (self.graph.args(id), self.graph.shape(id));
+        let (other, minus, ends) = match [0, 1].map(|at| self.ends.get(&ids[at]).cloned()) {
+            [Some(ends), None] => (&args[1], true, ends),
+            [None, Some(ends)] => (&args[0], false, ends),
+            _ => return Ok(None),
+        };
+        let max = Value::Row(self.constant(ends.max, (self.batch.rows,))?);
+        let parts = self.broadcast(vec![other.clone(), max, Value::Row(ends.rest)], shape)?;
+        macro_rules! at {
+            ($shape:ident) => {
+                if let [Value::$shape(x), Value::$shape(max), Value::$shape(rest)] = parts.as_slice() {
+                    return Ok(Some(Value::$shape(self.on_tape(x, |x| {
+                        let less = x.try_sub(max.clone())?;
+                        Ok(match minus {
+                            true => less.try_negate()?.try_add(rest.clone())?,
+                            false => less.try_sub(rest.clone())?,
+                        })
+                    })?)));
+                }
+            };
+        }
+        at!(Row);
+        at!(Cell);
+        Ok(None)
     }
 
     fn over_batch(&mut self, id: Id, op: Op, x: &Value<E>) -> Result<Value<E>, DfdxError> {
@@ -324,6 +377,11 @@ where
     fn elementwise(&mut self, id: Id, op: Op, args: Vec<Value<E>>) -> Result<Value<E>, DfdxError> {
         if matches!(op, Op::CosAngle | Op::SinAngle | Op::SinRatio) {
             return self.angle(op, self.graph.shape(id), args);
+        }
+        if op == Op::Sub
+            && let Some(difference) = self.difference(id, &args)?
+        {
+            return Ok(difference);
         }
         let mut args = self.broadcast(args, self.graph.shape(id))?;
         if args.len() >= 2 && self.graph.args(id)[0] == self.graph.args(id)[1] {

@@ -4,7 +4,7 @@
 //! the classes are swept in strides of the workgroup, and reductions are merged in a tree, so the order of additions, and
 //! with it every bit, depends on the sizes alone. Batch operations that rows read again have entry points of their own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use marlo_ir::formula::{self, Style};
@@ -109,6 +109,8 @@ pub(crate) struct Emitter<'a> {
     kept: Vec<Id>,
     batch_values: Vec<Id>,
     pub(crate) workgroup: u32,
+    /// LSEs that stand in a variable of two numbers whose sum they are.
+    pub(crate) pairs: HashSet<Id>,
     /// Values that stand in a variable, by its name.
     pub(crate) bound: HashMap<Id, String>,
     uses: HashMap<Id, usize>,
@@ -139,6 +141,7 @@ impl<'a> Emitter<'a> {
             kept: Vec::new(),
             batch_values: Vec::new(),
             workgroup,
+            pairs: HashSet::new(),
             bound: HashMap::new(),
             uses: HashMap::new(),
         };
@@ -244,6 +247,7 @@ impl<'a> Emitter<'a> {
     fn rows(&mut self, number: usize, phase: &Phase, entry: &str) -> String {
         self.count(phase);
         self.bound.clear();
+        self.pairs.clear();
         let mut out = format!(
             "@compute @workgroup_size({})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n    let row = params.first + group.x;\n    let base = group.x * params.classes;\n    let label = labels[row];\n",
             self.workgroup
@@ -384,7 +388,10 @@ impl<'a> Emitter<'a> {
 
     fn bind(&self, id: Id) -> (String, Bind) {
         if let Some(name) = self.bound.get(&id) {
-            return (name.clone(), Bind::Atom);
+            return match self.pairs.contains(&id) {
+                true => (format!("({name}.x + {name}.y)"), Bind::Atom),
+                false => (name.clone(), Bind::Atom),
+            };
         }
         if let Some((_, name)) = self.uniforms.iter().find(|u| u.0 == id) {
             return match self.is_mask(id) {
@@ -402,6 +409,11 @@ impl<'a> Emitter<'a> {
             }
             Op::SinAngle if self.graph.constant(args[0]) == Some(1.0) => {
                 return (format!("sine_({})", self.expr(args[2])), Bind::Atom);
+            }
+            Op::Sub => {
+                if let Some(difference) = self.difference(args[0], args[1]) {
+                    return (difference, Bind::Sum);
+                }
             }
             Op::Pow => {
                 if let Some(n) = whole_exponent(self.graph, id) {
@@ -435,9 +447,25 @@ impl<'a> Emitter<'a> {
         (text, bind)
     }
 
+    /// x − y where one of them is an LSE of two numbers.
+    fn difference(&self, x: Id, y: Id) -> Option<String> {
+        let pair = |id: Id| self.bound.get(&id).filter(|_| self.pairs.contains(&id));
+        let operand = |id: Id, least: Bind| {
+            let (text, tight) = self.bind(id);
+            if tight < least { format!("({text})") } else { text }
+        };
+        match (pair(x), pair(y)) {
+            (None, None) => None,
+            (Some(x), None) => Some(format!("{x}.x - {} + {x}.y", operand(y, Bind::Product))),
+            (None, Some(y)) => Some(format!("{} - {y}.x - {y}.y", operand(x, Bind::Sum))),
+            (Some(x), Some(y)) => Some(format!("({x}.x - {y}.x) + ({x}.y - {y}.y)")),
+        }
+    }
+
     /// An operation over the batch, from what the rows stored.
     fn batch(&mut self, number: usize, op: Id, entry: &str) -> String {
         self.bound.clear();
+        self.pairs.clear();
         let args = self.graph.args(op).to_vec();
         let workgroup = self.workgroup;
         let mut out = format!(

@@ -54,6 +54,7 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
                     after,
                     "    let {name} = lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_);"
                 );
+                e.pairs.insert(id);
             }
             Op::MaxK => {
                 let _ = writeln!(before, "    var {name}_part_ = {none};");
@@ -143,9 +144,10 @@ pub(crate) fn reductions(body: &str, workgroup: u32) -> String {
             out,
             "var<workgroup> lane_sums: array<f32, {workgroup}>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> f32 {{
-    workgroupBarrier();\n    lanes[lane] = greatest;\n    lane_sums[lane] = total;\n{}    return select(lanes[0] + ln_(lane_sums[0]), {none}, lane_sums[0] == 0.0);\n}}\n\n",
+// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
+// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {{
+    workgroupBarrier();\n    lanes[lane] = greatest;\n    lane_sums[lane] = total;\n{}    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f({none}, 0.0), lane_sums[0] == 0.0);\n}}\n\n",
             tree(merge),
             none = literal(NO_CLASS)
         );

@@ -3,6 +3,8 @@
 //! Work is done in phases, divided by what needs the whole batch; in a phase each row is evaluated by itself, so that
 //! memory does not grow with the number of rows times classes times nodes.
 
+use std::collections::HashMap;
+
 use super::{Batch, NO_CLASS, Scalar};
 use crate::graph::{Graph, Id};
 use crate::op::{At, Op};
@@ -59,6 +61,9 @@ struct State<'a, S> {
     scalars: Vec<S>,
     rows: Vec<Vec<S>>,
     cells: Vec<Vec<S>>,
+    /// Of each LSE and row the greatest value and ln of the sum relative to it: their sum would lose the digits of the
+    /// second where the first is large, so differences are taken from each.
+    ends: HashMap<Id, Vec<(S, S)>>,
 }
 
 impl<'a, S: Scalar> State<'a, S> {
@@ -72,7 +77,9 @@ impl<'a, S: Scalar> State<'a, S> {
                 Shape::Scalar => {}
             }
         }
-        State { graph, batch, scalars: vec![S::zero(); graph.len()], rows, cells }
+        let lse = order.iter().filter(|id| graph.op(**id) == Op::LseK);
+        let ends = lse.map(|&id| (id, vec![(S::zero(), S::zero()); batch.rows])).collect();
+        State { graph, batch, scalars: vec![S::zero(); graph.len()], rows, cells, ends }
     }
 
     fn at(&self, id: Id, row: usize, class: usize) -> S {
@@ -97,12 +104,19 @@ impl<'a, S: Scalar> State<'a, S> {
         }
     }
 
-    fn row(&self, id: Id, row: usize) -> S {
+    fn row(&mut self, id: Id, row: usize) -> S {
         let (batch, label) = (self.batch, self.batch.labels[row]);
         match self.graph.op(id) {
             Op::Input(0, _) => batch.matrix[row * batch.classes + label],
             Op::Input(i, At::Row) => batch.vectors[i as usize - 1][row],
             Op::Input(i, _) => batch.vectors[i as usize - 1][label],
+            Op::LseK => {
+                let (max, rest) = self.lse(self.graph.args(id)[0], row);
+                if let Some(ends) = self.ends.get_mut(&id) {
+                    ends[row] = (max, rest);
+                }
+                max + rest
+            }
             op if op.is_class_reduction() => self.over_classes(op, self.graph.args(id)[0], row),
             op => self.elementwise(op, id, row, label),
         }
@@ -122,33 +136,51 @@ impl<'a, S: Scalar> State<'a, S> {
     fn elementwise(&self, op: Op, id: Id, row: usize, class: usize) -> S {
         let mut args = [S::zero(); 3];
         let ids = self.graph.args(id);
+        if op == Op::Sub {
+            let end = |place: usize| self.ends.get(&ids[place]).map(|ends| ends[row]);
+            let (x, y) = (self.at(ids[0], row, class), self.at(ids[1], row, class));
+            match (end(0), end(1)) {
+                (Some((max, rest)), None) => return (max - y) + rest,
+                (None, Some((max, rest))) => return (x - max) - rest,
+                (Some(a), Some(b)) => return (a.0 - b.0) + (a.1 - b.1),
+                (None, None) => {}
+            }
+        }
         for (slot, &a) in args.iter_mut().zip(ids) {
             *slot = self.at(a, row, class);
         }
         apply(op, &args[..ids.len()], self.batch.resolution)
     }
 
-    fn over_classes(&self, op: Op, arg: Id, row: usize) -> S {
+    /// The other classes' values of a row.
+    fn others(&self, arg: Id, row: usize) -> impl Iterator<Item = S> + '_ {
         let label = self.batch.labels[row];
-        let others = || (0..self.batch.classes).filter(|&c| c != label).map(|c| self.at(arg, row, c));
-        match op {
-            Op::SumK => sum(others()),
-            _ => {
-                let Some(max) = others().reduce(|a, b| if b > a { b } else { a }) else {
-                    return S::from_f64(NO_CLASS);
-                };
-                // Every class has weight 0: that is as if there were none.
-                if op == Op::LseK && max.to_f64() == f64::NEG_INFINITY {
-                    return S::from_f64(NO_CLASS);
-                }
-                if op == Op::MaxK {
-                    // The value is exactly the maximum; its derivative is the mean of those that are tied.
-                    let tied = || others().filter(|x| *x == max);
-                    let slope = sum(tied().map(|x| x - x.detach())) / S::from_f64(tied().count() as f64);
-                    return max.detach() + slope;
-                }
-                max + sum(others().map(|b| (b - max).exp())).ln()
+        (0..self.batch.classes)
+            .filter(move |&class| class != label)
+            .map(move |class| self.at(arg, row, class))
+    }
+
+    fn over_classes(&self, op: Op, arg: Id, row: usize) -> S {
+        if op == Op::SumK {
+            return sum(self.others(arg, row));
+        }
+        let Some(max) = greatest(self.others(arg, row)) else {
+            return S::from_f64(NO_CLASS);
+        };
+        // The value is exactly the maximum; its derivative is the mean of those that are tied.
+        let tied = || self.others(arg, row).filter(|x| *x == max);
+        let slope = sum(tied().map(|x| x - x.detach())) / S::from_f64(tied().count() as f64);
+        max.detach() + slope
+    }
+
+    /// ln Σ exp as the greatest value and ln of the sum relative to it.
+    fn lse(&self, arg: Id, row: usize) -> (S, S) {
+        match greatest(self.others(arg, row)) {
+            // Where every class has weight 0, that is as if there were none.
+            Some(max) if max.to_f64() != f64::NEG_INFINITY => {
+                (max, sum(self.others(arg, row).map(|b| (b - max).exp())).ln())
             }
+            _ => (S::from_f64(NO_CLASS), S::zero()),
         }
     }
 
@@ -202,6 +234,10 @@ fn sum<S: Scalar>(values: impl Iterator<Item = S>) -> S {
         total = next;
     }
     total + lost
+}
+
+fn greatest<S: Scalar>(values: impl Iterator<Item = S>) -> Option<S> {
+    values.reduce(|a, b| if b > a { b } else { a })
 }
 
 fn truth<S: Scalar>(on: bool) -> S {
