@@ -277,7 +277,8 @@ fn large_logits_keep_the_digits_of_their_differences() {
     let run = |logits: &[f64]| {
         let narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
         let batch = Batch::<f32>::new(&loss, 4, narrow, &[0, 3], vec![], vec![]).expect("valid");
-        let found = marlo::agree::compare(&loss, &batch, &batch.convert(), gpu()).expect("every backend runs");
+        let found =
+            marlo::agree::compare(&loss, &batch, &batch.convert(), gpu()).expect("every backend runs");
         assert!(found.backends.iter().all(|b| b.loss.max(b.gradient) < 1e-6), "{found:#?}");
         Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("finite")
     };
