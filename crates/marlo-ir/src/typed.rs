@@ -81,8 +81,8 @@ impl LossShape for Scalar {}
 /// Writes a loss.
 ///
 /// # Panics
-/// When a name is declared twice, or when cosines and raw logits are read in one loss: the two mistakes that types
-/// don't catch. Text that a user gives goes through `marlo-lang`, which reports them.
+/// When a name is declared twice, when cosines and raw logits are read in one loss, or when more than 256 operations are
+/// built on top of each other: the mistakes that types don't catch. Text that a user gives goes through `marlo-lang`, which reports them.
 pub fn define<K: Fits<Real>, S: LossShape>(
     name: &str,
     body: impl for<'g> FnOnce(&'g Define) -> Expr<'g, K, S>,

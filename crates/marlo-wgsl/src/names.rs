@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use marlo_ir::formula::GREEK;
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::Role;
 use marlo_ir::op::{At, Op};
@@ -49,35 +50,12 @@ fn is_taken(name: &str) -> bool {
     lists.iter().any(|list| list.contains(&name))
 }
 
-const GREEK: [(char, &str); 20] = [
-    ('α', "alpha"),
-    ('β', "beta"),
-    ('γ', "gamma"),
-    ('δ', "delta"),
-    ('ε', "epsilon"),
-    ('η', "eta"),
-    ('θ', "theta"),
-    ('κ', "kappa"),
-    ('λ', "lambda"),
-    ('μ', "mu"),
-    ('ν', "nu"),
-    ('ξ', "xi"),
-    ('π', "pi"),
-    ('ρ', "rho"),
-    ('σ', "sigma"),
-    ('τ', "tau"),
-    ('φ', "phi"),
-    ('χ', "chi"),
-    ('ψ', "psi"),
-    ('ω', "omega"),
-];
-
 /// A name as ASCII letters, digits and single underscores.
 fn ascii(name: &str) -> String {
     let mut out = String::new();
     for c in name.chars() {
-        match GREEK.iter().find(|g| g.0 == c) {
-            Some((_, word)) => out += word,
+        match GREEK.iter().find(|g| g.1.starts_with(c)) {
+            Some((word, _)) => out += word,
             None if c.is_ascii_alphanumeric() => out.push(c),
             None if !out.is_empty() && !out.ends_with('_') => out.push('_'),
             None => {}

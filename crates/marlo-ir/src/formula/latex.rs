@@ -22,22 +22,9 @@ fn symbol(s: &Symbol) -> String {
     if s.index.is_empty() { name } else { format!("{name}_{{{}}}", s.index) }
 }
 
-/// 0 relation or cases, 1 sum, 2 product, 3 prefix function, 4 power or fraction, 5 atom.
-fn bind(m: &Math) -> u8 {
-    match m {
-        Math::Relation(..) | Math::Cases(..) => 0,
-        Math::Sum(_) => 1,
-        Math::Product(_) => 2,
-        Math::Over(..) => 3,
-        Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 3,
-        Math::Power(..) | Math::Fraction(..) | Math::Derivative(..) => 4,
-        _ => 5,
-    }
-}
-
 fn within(m: &Math, least: u8) -> String {
     let text = math(m);
-    if bind(m) < least { format!(r"\left({text}\right)") } else { text }
+    if m.binding() < least { format!(r"\left({text}\right)") } else { text }
 }
 
 pub(super) fn math(m: &Math) -> String {

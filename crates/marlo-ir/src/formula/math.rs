@@ -81,6 +81,20 @@ impl Math {
         }
     }
 
+    /// How tightly it holds together where fractions and cases are drawn: 0 relation or cases, 1 sum, 2 product, 3 prefix
+    /// function, 4 power or fraction, 5 atom. What holds less tightly than its place asks for gets brackets.
+    pub fn binding(&self) -> u8 {
+        match self {
+            Math::Relation(..) | Math::Cases(..) => 0,
+            Math::Sum(_) => 1,
+            Math::Product(_) => 2,
+            Math::Over(..) => 3,
+            Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 3,
+            Math::Power(..) | Math::Fraction(..) | Math::Derivative(..) => 4,
+            _ => 5,
+        }
+    }
+
     /// Does it end with a big operator, whose reach what is written behind it would join?
     pub fn ends_open(&self) -> bool {
         match self {

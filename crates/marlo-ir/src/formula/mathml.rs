@@ -33,22 +33,9 @@ fn fenced(open: &str, inside: &str, close: &str) -> String {
     row(&format!("<mo>{open}</mo>{inside}<mo>{close}</mo>"))
 }
 
-/// 0 relation or cases, 1 sum, 2 product, 3 prefix function, 4 power or fraction, 5 atom.
-fn bind(m: &Math) -> u8 {
-    match m {
-        Math::Relation(..) | Math::Cases(..) => 0,
-        Math::Sum(_) => 1,
-        Math::Product(_) => 2,
-        Math::Over(..) => 3,
-        Math::Call(_, _, args) if matches!(args.as_slice(), [Math::Symbol(_)]) => 3,
-        Math::Power(..) | Math::Fraction(..) | Math::Derivative(..) => 4,
-        _ => 5,
-    }
-}
-
 fn within(m: &Math, least: u8) -> String {
     let text = math(m);
-    if bind(m) < least { fenced("(", &text, ")") } else { text }
+    if m.binding() < least { fenced("(", &text, ")") } else { text }
 }
 
 fn math(m: &Math) -> String {
@@ -78,7 +65,7 @@ fn math(m: &Math) -> String {
         }
         Math::Call(name, _, args) => {
             let inside = args.iter().map(math).collect::<Vec<_>>().join("<mo>,</mo>");
-            let inside = if bind(m) == 3 { inside } else { fenced("(", &inside, ")") };
+            let inside = if m.binding() == 3 { inside } else { fenced("(", &inside, ")") };
             row(&format!("<mi>{name}</mi><mo>⁡</mo>{inside}"))
         }
         Math::Root(x) => format!("<msqrt>{}</msqrt>", math(x)),

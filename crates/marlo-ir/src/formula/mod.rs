@@ -86,8 +86,8 @@ pub fn definition(gradient: &Gradient, id: Id) -> Option<String> {
     (!reader.used_parts()).then(|| text::math(&math))
 }
 
-/// Names that are written as Greek letters.
-const GREEK: [(&str, &str); 20] = [
+/// Names that are written as Greek letters, and the letters.
+pub const GREEK: [(&str, &str); 20] = [
     ("alpha", "α"),
     ("beta", "β"),
     ("gamma", "γ"),
