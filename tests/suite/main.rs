@@ -5,6 +5,7 @@ mod corpus;
 mod formulas;
 mod gradient;
 mod language;
+mod operations;
 mod oracle;
 mod programs;
 mod real;
