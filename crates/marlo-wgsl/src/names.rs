@@ -134,8 +134,8 @@ impl Names {
         let mut name = base.clone();
         let mut number = 2;
         while is_taken(&name) || self.taken.contains(&name) {
-            name =
-                if number == 2 && is_taken(&base) { format!("{base}_") } else { format!("{base}_{number}") };
+            // Never with `_` at its end: so end the names of helpers and of what the generated text adds.
+            name = format!("{base}_{number}");
             number += 1;
         }
         self.taken.insert(name.clone());
