@@ -94,8 +94,10 @@ fn small_whole_(a: f32) -> bool {
     return a == floor(a) && a >= 0.0 && a <= 16.0;
 }
 
-// sin(x + quarters * pi/2)
-fn turn_(x: f32, quarters: i32) -> f32 {
+// sin(angle + quarters * pi/2)
+fn turn_(angle: f32, quarters: i32) -> f32 {
+    // So far out a unit in the last place is more than a turn.
+    let x = select(angle, 0.0, abs(angle) > 1e9);
     let n = floor(x * 0.6366197723675814 + 0.5);
     let r = ((x - n * 1.5703125) - n * 4.837512969970703125e-4) - n * 7.54978995489188216e-8;
     let z = r * r;

@@ -152,8 +152,10 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     if (lane == 0u) {
         losses[row] = loss;
         kept[row] = (lse.x + lse.y);
-        kept[1u * params.rows + row] = r2;
-        kept[2u * params.rows + row] = r3;
+        kept[1u * params.rows + row] = lse.x;
+        kept[2u * params.rows + row] = lse.y;
+        kept[3u * params.rows + row] = r2;
+        kept[4u * params.rows + row] = r3;
     }
 }
 
@@ -169,7 +171,7 @@ fn batch_1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     }
     let rank = sum_lanes(lane, before);
     if (lane == 0u) {
-        kept[3u * params.rows + row] = select(0.0, 1.0, rank < params.kept_rows);
+        kept[5u * params.rows + row] = select(0.0, 1.0, rank < params.kept_rows);
     }
 }
 
@@ -178,11 +180,11 @@ fn rows_1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let row = params.first + group.x;
     let base = group.x * params.classes;
     let label = labels[row];
-    let lse = kept[row];
+    let lse = vec2f(kept[1u * params.rows + row], kept[2u * params.rows + row]);
     let loss = losses[row];
-    let r4 = kept[3u * params.rows + row] != 0.0;
-    let r2 = kept[1u * params.rows + row];
-    let r3 = kept[2u * params.rows + row];
+    let r4 = kept[5u * params.rows + row] != 0.0;
+    let r2 = kept[3u * params.rows + row];
+    let r3 = kept[4u * params.rows + row];
     let r5 = select(0.0, loss, r4); // -[rank_i(-ln p_y) ≤ max(1, ⌊share·B⌋)]·ln p_y
     let r6 = select(0.0, r3, r4); // -s·(1 - p_y)·[rank_i(-ln p_y) ≤ max(1, ⌊share·B⌋)]/max(1, ⌊share·B⌋)
     for (var k = lane; k < params.classes; k += 64u) {
@@ -190,11 +192,11 @@ fn rows_1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
             continue;
         }
         let cos_k = cosines[base + k];
-        gradients[base + k] = select(0.0, r2 * exp_(params.s * cos_k - lse) / params.kept_rows, r4);
+        gradients[base + k] = select(0.0, r2 * exp_(params.s * cos_k - lse.x - lse.y) / params.kept_rows, r4);
     }
     if (lane == 0u) {
         gradients[base + label] = r6;
-        kept[4u * params.rows + row] = r5;
+        kept[6u * params.rows + row] = r5;
     }
 }
 

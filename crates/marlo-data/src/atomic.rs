@@ -16,7 +16,11 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// What the system says: no such folder, no permission, no space. A file that is read-only is not replaced.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> io::Result<()> {
     let Ok(place) = fs::canonicalize(path.as_ref()) else {
-        return replace(path.as_ref(), bytes, None);
+        return match fs::symlink_metadata(path.as_ref()) {
+            // A link to what has no name (a pipe), to nothing yet, or to itself: the system follows it, or says why not.
+            Ok(there) if there.is_symlink() => fs::write(path, bytes),
+            _ => replace(path.as_ref(), bytes, None),
+        };
     };
     let there = fs::metadata(&place)?;
     if !there.is_file() {
@@ -74,6 +78,20 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).expect("set");
         assert!(write_atomically(&link, b"newer").is_err());
         assert_eq!(fs::read(&file).expect("there"), b"new");
+        fs::remove_dir_all(folder).expect("removed");
+    }
+
+    #[test]
+    fn links_that_lead_nowhere_stay_links() {
+        let folder = folder("nowhere");
+        let (target, dangling, own) = (folder.join("target"), folder.join("dangling"), folder.join("own"));
+        symlink(&target, &dangling).expect("linked");
+        symlink(&own, &own).expect("linked");
+        write_atomically(&dangling, b"new").expect("written");
+        assert_eq!(fs::read(&target).expect("there"), b"new");
+        assert!(fs::symlink_metadata(&dangling).expect("there").is_symlink());
+        assert!(write_atomically(&own, b"new").is_err());
+        assert!(fs::symlink_metadata(&own).expect("there").is_symlink());
         fs::remove_dir_all(folder).expect("removed");
     }
 

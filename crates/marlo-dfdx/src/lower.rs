@@ -229,6 +229,14 @@ where
         self.on_tape(x, |x| Ok(others.try_choose(x, filled)?))
     }
 
+    /// Does the label's column hold something else than that?
+    fn filled(&self, x: &Tensor<Cells, E, Cpu>, with: f64) -> bool {
+        let classes = self.batch.classes;
+        let values = x.as_vec();
+        let mut labels = self.batch.labels.iter().enumerate();
+        labels.any(|(row, &label)| Scalar::to_f64(values[row * classes + label]) != with)
+    }
+
     fn over_classes(
         &mut self,
         id: Id,
@@ -275,6 +283,12 @@ where
     fn difference(&mut self, id: Id, args: &[Value<E>]) -> Result<Option<Value<E>>, DfdxError> {
         let (ids, shape) = (self.graph.args(id), self.graph.shape(id));
         let (other, minus, ends) = match [0, 1].map(|at| self.ends.get(&ids[at]).cloned()) {
+            [Some(a), Some(b)] => {
+                let less = a.max.iter().zip(&b.max).map(|(a, b)| *a - *b).collect();
+                let less = self.constant(less, (self.batch.rows,))?;
+                let rest = self.on_tape(&a.rest, |x| Ok(x.try_sub(b.rest)?.try_add(less)?))?;
+                return Ok(Some(Value::Row(rest)));
+            }
             [Some(ends), None] => (&args[1], true, ends),
             [None, Some(ends)] => (&args[0], false, ends),
             _ => return Ok(None),
@@ -398,6 +412,12 @@ where
     fn unary(&mut self, op: Op, x: &Value<E>) -> Result<Value<E>, DfdxError> {
         Ok(match op {
             Op::Neg => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_negate()?))?),
+            // Nobody reads the label's column, but an overflow there would be met by dfdx.
+            Op::Exp if matches!(x, Value::Cell(t) if self.filled(t, 0.0)) => {
+                let Value::Cell(t) = x else { unreachable!("just matched") };
+                let inside = self.without_target(t, 0.0)?;
+                self.unary(op, &Value::Cell(inside))?
+            }
             Op::Exp if finite(x, Scalar::exp) => each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_exp()?))?),
             Op::Sqrt if finite(x, |x: E| <E as Scalar>::from_f64(1.0) / Scalar::sqrt(x)) => {
                 each!(self, x, |x| self.on_tape(x, |x| Ok(x.try_sqrt()?))?)

@@ -28,7 +28,8 @@ pub struct Shader {
     pub source: String,
     /// The entry points in the order in which they must run.
     pub passes: Vec<Pass>,
-    /// The row values that are stored between passes; each is a slot of `kept`, (slots, B).
+    /// The row values that are stored between passes; each is a slot of `kept`, (slots, B). An LSE has three: itself, then
+    /// the two numbers whose sum it is.
     pub kept: Vec<Id>,
     /// The batch values that later passes read; each is a place in `batch`.
     pub batch: Vec<Id>,
@@ -147,7 +148,10 @@ impl<'a> Emitter<'a> {
         };
         let row = program.gradient.loss.row;
         for (number, phase) in program.phases.iter().enumerate() {
-            emitter.kept.extend(phase.keeps.iter().filter(|id| **id != row));
+            for &id in phase.keeps.iter().filter(|id| **id != row) {
+                let slots = if graph.op(id) == Op::LseK { 3 } else { 1 };
+                emitter.kept.extend(std::iter::repeat_n(id, slots));
+            }
             for &op in &phase.batch {
                 if emitter.read_again(number, op) {
                     let list = if graph.op(op) == Op::InTopI {
@@ -255,6 +259,13 @@ impl<'a> Emitter<'a> {
         out += &self.earlier(number);
         for &id in &phase.reads {
             let name = self.names.name(self.graph, id);
+            if self.graph.op(id) == Op::LseK {
+                let [greatest, rest] = [1, 2].map(|end| self.slot(id, end, "row"));
+                let _ = writeln!(out, "    let {name} = vec2f({greatest}, {rest});");
+                self.pairs.insert(id);
+                self.bound.insert(id, name);
+                continue;
+            }
             let stored = self.stored(id, "row");
             let stored = if self.is_mask(id) { format!("{stored} != 0.0") } else { stored };
             let _ = writeln!(out, "    let {name} = {stored};");
@@ -317,6 +328,10 @@ impl<'a> Emitter<'a> {
             let value = self.expr(id);
             let value = if self.is_mask(id) { format!("select(0.0, 1.0, {value})") } else { value };
             lines.push(format!("{} = {value};", self.stored(id, "row")));
+            if let Some(name) = self.bound.get(&id).filter(|_| self.pairs.contains(&id)) {
+                lines.push(format!("{} = {name}.x;", self.slot(id, 1, "row")));
+                lines.push(format!("{} = {name}.y;", self.slot(id, 2, "row")));
+            }
         }
         let lines: String = lines.iter().map(|l| format!("        {l}\n")).collect();
         format!("    if (lane == 0u) {{\n{lines}    }}\n")
@@ -327,7 +342,12 @@ impl<'a> Emitter<'a> {
         if id == self.program.gradient.loss.row {
             return format!("losses[{row}]");
         }
-        match self.kept.iter().position(|k| *k == id).unwrap_or(0) {
+        self.slot(id, 0, row)
+    }
+
+    /// The slot of a value that is stored between passes, or one of the next ones.
+    fn slot(&self, id: Id, next: usize, row: &str) -> String {
+        match self.kept.iter().position(|k| *k == id).unwrap_or(0) + next {
             0 => format!("kept[{row}]"),
             slot => format!("kept[{slot}u * params.rows + {row}]"),
         }
@@ -536,6 +556,7 @@ fn matrix_name(graph: &Graph) -> String {
 
 /// A literal; what f32 can't hold becomes its greatest finite number.
 pub(crate) fn literal(value: f64) -> String {
-    let narrow = (value as f32).clamp(f32::MIN, f32::MAX);
+    // A literal that is no number belongs to a program that is out of its domain everywhere.
+    let narrow = if value.is_nan() { 0.0 } else { (value as f32).clamp(f32::MIN, f32::MAX) };
     format!("{narrow:?}")
 }

@@ -89,12 +89,19 @@ impl<'a> Reader<'a> {
 
     /// The formula of a node of the loss with its stop-gradients, where it shows one.
     fn detached(&mut self, before: Id, open: bool) -> Option<Math> {
+        self.said_by_written(before, |reader| if open { reader.open(before) } else { reader.read(before) })
+    }
+
+    /// What a reader of the loss with its stop-gradients says, where the node `before` there has one.
+    fn said_by_written<T>(&mut self, before: Id, say: impl FnOnce(&mut Reader<'a>) -> T) -> Option<T> {
         let written = self.written?;
         if !written.graph.depends(before, |op| op == Op::Detach) {
             return None;
         }
         let mut reader = Reader::new(written);
-        let math = if open { reader.open(before) } else { reader.read(before) };
+        // A name that has no value here, where it would be defined, is written out.
+        reader.lets.retain(|_, name| self.lets.values().any(|known| known == name));
+        let said = say(&mut reader);
         for used in reader.used {
             // Nodes have other ids here; names are the same.
             let here = match used {
@@ -104,7 +111,13 @@ impl<'a> Reader<'a> {
             };
             here.into_iter().for_each(|used| self.mark(used));
         }
-        Some(math)
+        Some(said)
+    }
+
+    /// u of a softmax in the loss with its stop-gradients.
+    fn written_margin(&self, softmax: usize) -> Option<Id> {
+        let margins = self.written?.names.iter().filter(|named| named.role == Role::Margin);
+        margins.map(|named| named.id).nth(softmax)
     }
 
     /// cos θ or z with an index.
@@ -459,12 +472,22 @@ impl<'a> Reader<'a> {
                 Use::PTarget(softmax) => self.probability(softmax, true),
                 Use::POther(softmax) => self.probability(softmax, false),
                 Use::Logits(softmax) => {
+                    let left = Math::indexed(&logits(softmax), "k");
+                    let before = self.written_margin(softmax);
+                    let read = |reader: &mut Reader<'a>| {
+                        let lse = reader.parts_of(reader.softmaxes[softmax].0).map(|parts| parts.0)?;
+                        Some(reader.read(reader.graph.args(lse)[0]))
+                    };
+                    if let Some(Some(right)) = before.and_then(|before| self.said_by_written(before, read)) {
+                        out.push(Equation { left, right });
+                        at += 1;
+                        continue;
+                    }
                     let lse = self.parts_of(self.softmaxes[softmax].0).map(|parts| parts.0);
                     let Some(lse) = lse else {
                         at += 1;
                         continue;
                     };
-                    let left = Math::indexed(&logits(softmax), "k");
                     Equation { left, right: self.read(self.graph.args(lse)[0]) }
                 }
             };
@@ -482,6 +505,12 @@ impl<'a> Reader<'a> {
     }
 
     fn probability(&mut self, softmax: usize, target: bool) -> Equation {
+        let before = self.written_margin(softmax);
+        let said = before
+            .and_then(|before| self.said_by_written(before, |reader| reader.probability(softmax, target)));
+        if let Some(equation) = said {
+            return equation;
+        }
         let (u, letter) = self.softmaxes[softmax].clone();
         let left = Math::indexed(&letter, if target { "y" } else { "k" });
         let Some((lse, other, subtracted)) = self.parts_of(u) else {
