@@ -3,7 +3,9 @@
 //!
 //! The crate refuses to know a loss by name, and runs no backend: a backend is handed in as a witness.
 
+pub mod border;
 pub mod claims;
 pub mod interval;
+pub mod mutate;
 pub mod range;
 pub mod verdict;

@@ -78,6 +78,13 @@ pub fn gradient(loss: &Loss, style: Style) -> String {
     Formulas::of(loss).print(style)
 }
 
+/// A value of a loss as one line of text, in the source's own names.
+pub fn value(loss: &Loss, id: Id) -> String {
+    let mut reader = Reader::new(loss);
+    let math = reader.read(id);
+    text::math(&math)
+}
+
 /// The definition of a value as one line of text, for comments in generated code: its formula where it is not called by
 /// its own name. Nothing where it would take symbols that are defined nowhere.
 pub fn definition(gradient: &Gradient, id: Id) -> Option<String> {

@@ -5,6 +5,10 @@
 mod monotone;
 mod refute;
 
+pub(crate) use monotone::replace;
+pub(crate) use refute::probe;
+pub use refute::replay;
+
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::{Gradient, Loss};
 use marlo_ir::derivative::differentiate;

@@ -10,7 +10,7 @@ use marlo_ir::graph::{Axis, Graph, Id, Input};
 use marlo_ir::loss::Loss;
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
-use marlo_ir::simplify::simplify;
+use marlo_ir::simplify::{simplify, without_detach};
 use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign, boxes, by_intervals, place, refute};
@@ -62,18 +62,21 @@ pub(super) fn decide(loss: &Loss, claim: &Claim, effort: Effort) -> Verdict {
 fn run(loss: &Loss, claim: &Claim) -> Option<Run> {
     let [of, by] = claim.arguments.as_slice() else { return None };
     let (low, high) = by.range?;
-    let mut graph = loss.graph.clone();
-    let leaf = match graph.op(by.value) {
-        Op::Acos => graph.args(by.value)[0],
-        _ => by.value,
+    // The claim is about the value, so a stop-gradient does not hide anything from the derivative.
+    let nodes = [of.value, by.value, low, high];
+    let (mut graph, map) = without_detach(&loss.graph, &nodes);
+    let [of, by, low, high] = nodes.map(|id| map[id.index()].unwrap_or(id));
+    let leaf = match graph.op(by) {
+        Op::Acos => graph.args(by)[0],
+        _ => by,
     };
     let falls = claim.name == ClaimName::Decreasing;
-    let turned = leaf != by.value;
+    let turned = leaf != by;
     let sign = if falls == turned { Sign::NotBelow } else { Sign::NotAbove };
-    let shape = graph.shape(of.value);
-    let mut at = [of.value, leaf, by.value, low, high];
+    let shape = graph.shape(of);
+    let mut at = [of, leaf, by, low, high];
     if graph.shape(leaf) < shape {
-        if shape == Shape::Cell && graph.depends(of.value, Op::is_class_reduction) {
+        if shape == Shape::Cell && graph.depends(of, Op::is_class_reduction) {
             return None;
         }
         let (axis, place) = match shape {
@@ -240,7 +243,7 @@ fn solve(graph: &mut Graph, leaf: Id, (a, b): (Id, Id)) -> Option<Id> {
 }
 
 /// The roots with nodes in place of others, as further nodes of the graph.
-fn replace(graph: &mut Graph, roots: &[Id], with: &HashMap<Id, Id>) -> Vec<Id> {
+pub(crate) fn replace(graph: &mut Graph, roots: &[Id], with: &HashMap<Id, Id>) -> Vec<Id> {
     let needed = graph.reachable(roots);
     let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
     let mut map: HashMap<Id, Id> = HashMap::new();

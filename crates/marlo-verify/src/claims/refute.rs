@@ -1,21 +1,293 @@
-//! Counterexamples, the simplest first.
+//! Counterexamples: round numbers first, so that what is found is small.
 
-use marlo_ir::graph::{Graph, Id};
+use marlo_ir::eval::{Batch, evaluate};
+use marlo_ir::graph::{Axis, Graph, Id};
+use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
-use marlo_lang::Claim;
+use marlo_ir::op::{At, Op};
+use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
 use crate::verdict::Verdict;
 
-pub(super) fn gradient(_loss: &Loss, _at_target: bool, _sign: Sign, _effort: Effort) -> Option<Verdict> {
+/// Cosines, the roundest first.
+const COSINES: [f64; 17] = [
+    0.5, 0.0, -0.5, 1.0, -1.0, 0.25, -0.25, 0.75, -0.75, 0.9, -0.9, 0.1, -0.1, 0.99, -0.99, 0.999, -0.999,
+];
+/// Logits.
+const LOGITS: [f64; 11] = [0.0, 1.0, -1.0, 5.0, -5.0, 30.0, -30.0, 100.0, -100.0, 1e4, -1e30];
+/// Norms and other inputs.
+const OTHERS: [f64; 5] = [0.5, 0.25, 1.0, 0.0, 0.9];
+const NORMS: [f64; 5] = [1.0, 20.0, 0.5, 100.0, 0.0];
+
+/// What counts as a violation, relative to the terms: far above any rounding of f64.
+const CLEAR: f64 = 1e-9;
+
+/// Hyperparameters to try: the defaults, each at the ends of its range and in the middle, then mixtures.
+pub(super) fn settings(loss: &Loss, effort: Effort) -> Vec<Vec<f64>> {
+    let params = &loss.graph.params;
+    let ends = |low: f64, high: f64| {
+        let low = low.max(-100.0);
+        [low, high.min(low.max(1.0) * 100.0)]
+    };
+    let default: Vec<f64> = params
+        .iter()
+        .map(|p| p.default.unwrap_or_else(|| ends(p.low, p.high).iter().sum::<f64>() / 2.0))
+        .collect();
+    let mut all = vec![default.clone()];
+    for (at, param) in params.iter().enumerate() {
+        let [low, high] = ends(param.low, param.high);
+        for value in [low, high, (low + high) / 2.0] {
+            let mut changed = default.clone();
+            changed[at] = value;
+            all.push(changed);
+        }
+    }
+    let mut draw = generator(7);
+    for _ in 0..(effort.cases / 20).max(1) {
+        let random = params.iter().map(|p| {
+            let [low, high] = ends(p.low, p.high);
+            let at = low + (high - low) * draw();
+            ((at * 100.0).round() / 100.0).clamp(p.low, p.high)
+        });
+        all.push(random.collect());
+    }
+    all.dedup();
+    all
+}
+
+/// Numbers in [0, 1), the same ones each time.
+fn generator(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// Rows of two classes over all pairs of round numbers, then rows of five drawn ones.
+fn rows(loss: &Loss) -> Vec<Vec<f64>> {
+    let pool: &[f64] = if loss.graph.inputs[0].name == "logit" { &LOGITS } else { &COSINES };
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    for size in 1..=pool.len() {
+        let last = pool[size - 1];
+        rows.extend(pool[..size].iter().map(|&x| vec![last, x]));
+        rows.extend(pool[..size - 1].iter().map(|&x| vec![x, last]));
+    }
+    let mut draw = generator(11);
+    let range = if pool == LOGITS { 20.0 } else { 1.0 };
+    for _ in 0..60 {
+        rows.push((0..5).map(|_| ((2.0 * draw() - 1.0) * range * 100.0).round() / 100.0).collect());
+    }
+    rows
+}
+
+/// A batch of rows of one length, labelled 0.
+fn batch(loss: &Loss, rows: &[Vec<f64>], params: &[f64], turn: usize) -> Option<Batch<f64>> {
+    let classes = rows.first()?.len();
+    let vectors = loss.graph.inputs[1..]
+        .iter()
+        .map(|input| {
+            let pool = if matches!(input.kind, Kind::Norm | Kind::Scale) { &NORMS } else { &OTHERS };
+            let length = if input.axis == Axis::Rows { rows.len() } else { classes };
+            (input.name.clone(), (0..length).map(|at| pool[(at + turn) % pool.len()]).collect())
+        })
+        .collect();
+    Batch::new(loss, classes, rows.concat(), &vec![0; rows.len()], vectors, params.to_vec()).ok()
+}
+
+/// Every batch that is tried: many samples at once where they don't touch each other, else two.
+fn batches(loss: &Loss, effort: Effort) -> impl Iterator<Item = Batch<f64>> + use<'_> {
+    let rows = rows(loss);
+    let together = if loss.couples_rows() { 2 } else { 512 };
+    settings(loss, effort).into_iter().enumerate().flat_map(move |(turn, params)| {
+        let mut found = Vec::new();
+        for same in rows.chunk_by(|a, b| a.len() == b.len()) {
+            found.extend(same.chunks(together).filter_map(|chunk| batch(loss, chunk, &params, turn)));
+        }
+        found
+    })
+}
+
+/// One sample of a batch as a batch of its own; the whole where samples touch each other.
+fn alone(loss: &Loss, batch: &Batch<f64>, row: usize) -> Batch<f64> {
+    if loss.couples_rows() {
+        return batch.clone();
+    }
+    let vectors = loss.graph.inputs[1..].iter().zip(&batch.vectors);
+    Batch {
+        rows: 1,
+        matrix: batch.matrix[row * batch.classes..(row + 1) * batch.classes].to_vec(),
+        labels: vec![batch.labels[row]],
+        vectors: vectors
+            .map(|(input, values)| if input.axis == Axis::Rows { vec![values[row]] } else { values.clone() })
+            .collect(),
+        ..batch.clone()
+    }
+}
+
+/// The command that evaluates a batch.
+pub fn replay(loss: &Loss, batch: &Batch<f64>) -> String {
+    let list = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    let mut command = format!("marlo eval {}", loss.name);
+    for (row, label) in batch.matrix.chunks(batch.classes).zip(&batch.labels) {
+        command += &format!(" --row={} --label={label}", list(row));
+    }
+    for (param, value) in loss.graph.params.iter().zip(&batch.params) {
+        if param.default != Some(*value) {
+            command += &format!(" --set {}={value}", param.name);
+        }
+    }
+    for (input, values) in loss.graph.inputs[1..].iter().zip(&batch.vectors) {
+        command += &format!(" --input {}={}", input.name, list(values));
+    }
+    command
+}
+
+/// The values of a node at each (row, other class), however it is shaped.
+fn spread(values: &[f64], batch: &Batch<f64>, row: usize, class: usize) -> f64 {
+    match values.len() {
+        1 => values[0],
+        n if n == batch.rows => values[row],
+        _ => values[row * batch.classes + class],
+    }
+}
+
+/// A batch in which a derivative has the wrong sign.
+pub(super) fn gradient(loss: &Loss, at_target: bool, sign: Sign, effort: Effort) -> Option<Verdict> {
+    let gradient = loss.row_gradient();
+    let roots = [gradient.target, gradient.other];
+    for batch in batches(loss, effort) {
+        let found = evaluate(&gradient.loss.graph, &roots, &batch);
+        for row in 0..batch.rows {
+            let cell = |class| spread(&found[usize::from(class != 0)], &batch, row, class);
+            let largest = (0..batch.classes).map(|class| cell(class).abs()).fold(1e-250, f64::max);
+            let classes = if at_target { 0..1 } else { 1..batch.classes };
+            for class in classes {
+                let value = cell(class);
+                if value.is_finite() && sign.distance(value) > CLEAR * largest {
+                    let one = alone(loss, &batch, row);
+                    let what = if at_target { "y".to_owned() } else { format!("{class}") };
+                    let input = &loss.graph.inputs[0].name;
+                    let why = format!("the derivative of the loss by {input}[{what}] is {value:.6}");
+                    return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
+                }
+            }
+        }
+    }
     None
 }
-pub(super) fn value(_loss: &Loss, _graph: &Graph, _value: Id, _what: &str, _effort: Effort) -> Option<Verdict> {
+
+/// A batch in which a value that is claimed not to be negative is.
+pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: Effort) -> Option<Verdict> {
+    for batch in batches(loss, effort) {
+        let found = evaluate(graph, &[value], &batch).remove(0);
+        let count = if found.len() == batch.rows * batch.classes { batch.classes } else { 1 };
+        for row in 0..batch.rows {
+            for class in usize::from(count > 1)..count {
+                let x = spread(&found, &batch, row, class);
+                if x < -CLEAR {
+                    let why = format!("{what} is {x:.6}");
+                    let one = alone(loss, &batch, row);
+                    return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
+                }
+            }
+        }
+    }
     None
 }
-pub(super) fn finite(_loss: &Loss, _effort: Effort) -> Option<Verdict> {
+
+/// A batch whose loss or gradient is not a number, or infinite.
+pub(super) fn finite(loss: &Loss, effort: Effort) -> Option<Verdict> {
+    let gradient = loss.gradient();
+    let roots = gradient.roots();
+    for batch in batches(loss, effort) {
+        let found = evaluate(&gradient.loss.graph, &roots.map(|root| root.1), &batch);
+        for (values, (name, _)) in found.iter().zip(roots) {
+            if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+                let row = if values.len() > batch.rows { at / batch.classes } else { at.min(batch.rows - 1) };
+                let why = format!("{name} is {}", values[at]);
+                let one = alone(loss, &batch, row);
+                return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
+            }
+        }
+    }
     None
 }
-pub(super) fn monotone(_loss: &Loss, _claim: &Claim, _effort: Effort) -> Option<Verdict> {
+
+/// Two places between which a value goes the wrong way.
+pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Verdict> {
+    let [of, by] = claim.arguments.as_slice() else { return None };
+    let (low, high) = by.range?;
+    let graph = &loss.graph;
+    for params in settings(loss, effort) {
+        let start = batch(loss, &[vec![0.3, 0.4]], &params, 0)?;
+        let ends = evaluate(graph, &[low, high], &start);
+        let (from, to) = (ends[0][0], ends[1][0]);
+        if !(from < to) {
+            continue;
+        }
+        let mut before: Option<(f64, f64, Batch<f64>)> = None;
+        for step in 0..=64 {
+            let x = from + (to - from) * f64::from(step) / 64.0;
+            let here = moved(loss, &start, by.value, x)?;
+            let found = evaluate(graph, &[of.value], &here).remove(0);
+            let value = spread(&found, &here, 0, 1);
+            if let Some((x0, value0, there)) = before {
+                let rise = if claim.name == ClaimName::Decreasing { value - value0 } else { value0 - value };
+                if rise > CLEAR * value.abs().max(1.0) {
+                    let way = if claim.name == ClaimName::Decreasing { "rises" } else { "falls" };
+                    let why = format!(
+                        "it {way} from {value0:.6} to {value:.6} while {} goes from {x0:.6} to {x:.6}",
+                        variable(graph, by.value)
+                    );
+                    let mut both = there.clone();
+                    both.rows = 2;
+                    both.matrix.extend(&here.matrix);
+                    both.labels.extend(&here.labels);
+                    let one = both.vectors.is_empty() && there.params == here.params;
+                    return Some(Verdict::Refuted { why, replay: Some(replay(loss, if one { &both } else { &here })) });
+                }
+            }
+            before = Some((x, value, here));
+        }
+    }
     None
+}
+
+/// The name of what runs.
+fn variable(graph: &Graph, x: Id) -> String {
+    match graph.op(x) {
+        Op::Acos => graph.leaf(graph.args(x)[0]).unwrap_or_default().replace("cos", "theta"),
+        _ => graph.leaf(x).unwrap_or_default(),
+    }
+}
+
+/// The batch with what runs at a value.
+fn moved(loss: &Loss, batch: &Batch<f64>, x: Id, value: f64) -> Option<Batch<f64>> {
+    let graph = &loss.graph;
+    let mut batch = batch.clone();
+    let (leaf, value) = match graph.op(x) {
+        Op::Acos => (graph.args(x)[0], value.cos()),
+        _ => (x, value),
+    };
+    match graph.op(leaf) {
+        Op::Param(p) => batch.params[p as usize] = value,
+        Op::Input(0, at) => batch.matrix[usize::from(at == At::Other)] = value,
+        Op::Input(i, at) => {
+            let values = &mut batch.vectors[i as usize - 1];
+            let place = usize::from(at == At::Other).min(values.len().checked_sub(1)?);
+            values[place] = value;
+        }
+        _ => return None,
+    }
+    Some(batch)
+}
+
+/// One sample with these entries of the matrix, labelled 0, with the default hyperparameters.
+pub(crate) fn probe(loss: &Loss, row: &[f64]) -> Option<Batch<f64>> {
+    let params = settings(loss, Effort { boxes: 0, cases: 0 }).into_iter().next()?;
+    batch(loss, &[row.to_vec()], &params, 0)
 }
