@@ -8,6 +8,7 @@ mod language;
 mod operations;
 mod oracle;
 mod programs;
+mod ranges;
 mod real;
 mod shaders;
 mod typed;

@@ -68,7 +68,11 @@ impl std::fmt::Display for Border {
         match &self.jump {
             None => write!(f, ": not met by any input that was tried")?,
             Some(jump) if jump.is_continuous() => {
-                write!(f, ": the loss is continuous, its gradient jumps by up to {:.3} of its size", jump.gradient)?;
+                write!(
+                    f,
+                    ": the loss is continuous, its gradient jumps by up to {:.3} of its size",
+                    jump.gradient
+                )?;
             }
             Some(jump) => write!(
                 f,
@@ -136,7 +140,8 @@ fn step(normal: &Loss, mask: Id) -> (Option<(String, String)>, Option<String>) {
         });
         return (Some(("the logit of class k".into(), step)), effect);
     }
-    let named = normal.names.iter().find(|n| n.role == Role::Let && graph.op(n.id) == Op::Select && depends(n.id));
+    let named =
+        normal.names.iter().find(|n| n.role == Role::Let && graph.op(n.id) == Op::Select && depends(n.id));
     let step = named.and_then(|n: &Named| Some((n.name.clone(), difference(normal, n.id, mask)?)));
     (step, None)
 }
@@ -229,7 +234,13 @@ fn compare(normal: &Loss, left: &Side, right: &Side) -> Jump {
 }
 
 /// Neighbouring numbers for one entry of the matrix between which the decision changes.
-fn crossings(graph: &Graph, decision: Id, batch: &mut Batch<f64>, entry: usize, wide: f64) -> Vec<(f64, f64)> {
+fn crossings(
+    graph: &Graph,
+    decision: Id,
+    batch: &mut Batch<f64>,
+    entry: usize,
+    wide: f64,
+) -> Vec<(f64, f64)> {
     let mut decided = |x: f64| {
         batch.matrix[entry] = x;
         let found = evaluate(graph, &[decision], batch).remove(0);

@@ -3,7 +3,9 @@
 //! Each mutant is a program with one mistake in the loss (its promises stay as they were). One that `verify` does not
 //! refute is a survivor, and says what the program's promises don't cover.
 
-use marlo_lang::ast::{Argument, BinaryOperator as B, Block, Expr, ExprKind, File, Name, Statement, UnaryOperator};
+use marlo_lang::ast::{
+    Argument, BinaryOperator as B, Block, Expr, ExprKind, File, Name, Statement, UnaryOperator,
+};
 use marlo_lang::{Span, print};
 
 /// A program with a mistake.
@@ -166,7 +168,10 @@ fn here(from: &Expr) -> Changed<Expr> {
                     found
                 }
                 B::Subtract => {
-                    vec![("- became +".to_owned(), as_other(B::Add)), ("a term left out".to_owned(), (**left).clone())]
+                    vec![
+                        ("- became +".to_owned(), as_other(B::Add)),
+                        ("a term left out".to_owned(), (**left).clone()),
+                    ]
                 }
                 B::Multiply => left_out(left, right, "factor"),
                 B::Divide => vec![("the divisor left out".to_owned(), (**left).clone())],
@@ -200,7 +205,8 @@ fn here(from: &Expr) -> Changed<Expr> {
                 _ => return Vec::new(),
             };
             let index = Name { text: other.to_owned(), span: index.span };
-            let mistake = format!("{0}[{other}] for {0}[{1}]", name.text, if other == "y" { "k" } else { "y" });
+            let mistake =
+                format!("{0}[{other}] for {0}[{1}]", name.text, if other == "y" { "k" } else { "y" });
             vec![(mistake, with(ExprKind::Name { name: name.clone(), index: Some(index) }))]
         }
         ExprKind::Call { callee, index, arguments } => {
@@ -215,16 +221,25 @@ fn here(from: &Expr) -> Changed<Expr> {
             };
             let mistake = format!("{other} for {}", callee.text);
             let callee = Name { text: other.to_owned(), span: callee.span };
-            vec![(mistake, with(ExprKind::Call { callee, index: index.clone(), arguments: arguments.clone() }))]
+            vec![(
+                mistake,
+                with(ExprKind::Call { callee, index: index.clone(), arguments: arguments.clone() }),
+            )]
         }
         ExprKind::Number { value, .. } if *value != 0.0 => {
             let value = value * 2.0;
-            vec![(format!("{value} for {}", value / 2.0), with(ExprKind::Number { text: value.to_string(), value }))]
+            vec![(
+                format!("{value} for {}", value / 2.0),
+                with(ExprKind::Number { text: value.to_string(), value }),
+            )]
         }
         _ => Vec::new(),
     }
 }
 
 fn left_out(left: &Expr, right: &Expr, what: &str) -> Changed<Expr> {
-    vec![(format!("the first {what} left out"), right.clone()), (format!("the last {what} left out"), left.clone())]
+    vec![
+        (format!("the first {what} left out"), right.clone()),
+        (format!("the last {what} left out"), left.clone()),
+    ]
 }

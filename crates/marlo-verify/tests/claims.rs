@@ -10,9 +10,10 @@ struct Specs;
 impl Library for Specs {
     fn source(&self, name: &str) -> Option<String> {
         let specs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../specs");
-        std::fs::read_dir(specs).ok()?.flatten().find_map(|family| {
-            std::fs::read_to_string(family.path().join(format!("{name}.loss"))).ok()
-        })
+        std::fs::read_dir(specs)
+            .ok()?
+            .flatten()
+            .find_map(|family| std::fs::read_to_string(family.path().join(format!("{name}.loss"))).ok())
     }
     fn names(&self) -> Vec<String> {
         Vec::new()
@@ -35,7 +36,9 @@ fn all() {
     names.sort();
     for name in names {
         let compiled = spec(&name);
-        for b in marlo_verify::border::borders(&compiled.loss) { println!("{name}: {b}"); }
+        for b in marlo_verify::border::borders(&compiled.loss) {
+            println!("{name}: {b}");
+        }
         for claim in &compiled.claims {
             let start = std::time::Instant::now();
             let verdict = decide(&compiled.loss, claim, Effort::default());
@@ -63,10 +66,28 @@ fn truths() {
         ce(q) + 0 * m
     }\n";
     for claim in [
-        "decreasing(f, theta[y] in 0..pi)", "decreasing(g, theta[y] in 0..pi)", "decreasing(f, theta[y] in 0..pi - m)", "pulls_target", "increasing(d, cos[y] in -1..1)",
-        "increasing(up, cos[y] in -1..1)", "bounded(q[y], 0, 1), bounded(q[k], 0, 1), bounded(f, -1, 1)", "bounded(f, -0.9, 1)", "nonnegative(f + 1)", "nonnegative(f)",
-        "decreasing(f, m in 0..pi/2)", "decreasing(cos(m), m in 0..pi/2)", "increasing(h, s in 1..128)", "decreasing(f, cos[y] in -1..1)", "nonnegative(1 + m^2 - 2*m)", "nonnegative(h)", "bounded(h, 0, 1e30)",
-        "decreasing(floor(3*cos[y]), theta[y] in 0..pi)", "decreasing(max(cos[y], 0), theta[y] in 0..pi)", "increasing(abs(cos[y]), cos[y] in 0..1)", "increasing(cos[k] - cos[y], cos[k] in -1..1)", "increasing(cos[k] - cos[y], cos[y] in -1..1)",
+        "decreasing(f, theta[y] in 0..pi)",
+        "decreasing(g, theta[y] in 0..pi)",
+        "decreasing(f, theta[y] in 0..pi - m)",
+        "pulls_target",
+        "increasing(d, cos[y] in -1..1)",
+        "increasing(up, cos[y] in -1..1)",
+        "bounded(q[y], 0, 1), bounded(q[k], 0, 1), bounded(f, -1, 1)",
+        "bounded(f, -0.9, 1)",
+        "nonnegative(f + 1)",
+        "nonnegative(f)",
+        "decreasing(f, m in 0..pi/2)",
+        "decreasing(cos(m), m in 0..pi/2)",
+        "increasing(h, s in 1..128)",
+        "decreasing(f, cos[y] in -1..1)",
+        "nonnegative(1 + m^2 - 2*m)",
+        "nonnegative(h)",
+        "bounded(h, 0, 1e30)",
+        "decreasing(floor(3*cos[y]), theta[y] in 0..pi)",
+        "decreasing(max(cos[y], 0), theta[y] in 0..pi)",
+        "increasing(abs(cos[y]), cos[y] in 0..1)",
+        "increasing(cos[k] - cos[y], cos[k] in -1..1)",
+        "increasing(cos[k] - cos[y], cos[y] in -1..1)",
     ] {
         println!("{claim}: {:?}", said(&format!("{head}\nprove {claim}\n")));
     }

@@ -9,9 +9,9 @@ pub(crate) use monotone::replace;
 pub(crate) use refute::probe;
 pub use refute::replay;
 
+use marlo_ir::derivative::differentiate;
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::{Gradient, Loss};
-use marlo_ir::derivative::differentiate;
 use marlo_ir::op::Op;
 use marlo_ir::shape::Shape;
 use marlo_ir::simplify::simplify;
@@ -95,7 +95,13 @@ impl Sign {
 }
 
 /// Looks for a proof that a root of a graph in normal form has a sign on the whole domain.
-fn by_intervals(graph: &Graph, root: Id, sign: Sign, between: &[(Id, Id, Id)], effort: Effort) -> (Model, Outcome) {
+fn by_intervals(
+    graph: &Graph,
+    root: Id,
+    sign: Sign,
+    between: &[(Id, Id, Id)],
+    effort: Effort,
+) -> (Model, Outcome) {
     // What depends on hyperparameters alone may be 0 at a corner, where boxes never get small enough: there the
     // slopes tell that the corner is the least.
     let mut graph = graph.clone();
@@ -175,9 +181,9 @@ fn signed(loss: &Loss, gradient: &Gradient, root: Id, sign: Sign, effort: Effort
     let (model, outcome) = by_intervals(&gradient.loss.graph, root, sign, &[], effort);
     match outcome {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => {
-            Verdict::Unknown { why: format!("no proof and no counterexample; open at {}", place(&model, &at)) }
-        }
+        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
+            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
+        },
     }
 }
 
@@ -196,9 +202,9 @@ fn not_below(loss: &Loss, value: Id, less: Option<Id>, what: &str, effort: Effor
     let (model, outcome) = by_intervals(&simple, root, Sign::NotBelow, &[], effort);
     match outcome {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => {
-            Verdict::Unknown { why: format!("no proof and no counterexample; open at {}", place(&model, &at)) }
-        }
+        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
+            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
+        },
     }
 }
 
@@ -227,8 +233,8 @@ fn finite(loss: &Loss, effort: Effort) -> Verdict {
     );
     match outcome {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => {
-            Verdict::Unknown { why: format!("no proof and no counterexample; open at {}", place(&model, &at)) }
-        }
+        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
+            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
+        },
     }
 }

@@ -109,7 +109,9 @@ fn slope(run: &Run, of: Id, effort: Effort) -> Result<usize, String> {
 fn holds(model: &Model, outcome: Outcome, what: &str) -> Result<usize, String> {
     match outcome {
         Outcome::Holds { boxes } => Ok(boxes),
-        Outcome::Fails { at } | Outcome::Open { at, .. } => Err(format!("{what} open at {}", place(model, &at))),
+        Outcome::Fails { at } | Outcome::Open { at, .. } => {
+            Err(format!("{what} open at {}", place(model, &at)))
+        }
     }
 }
 
@@ -251,7 +253,8 @@ pub(crate) fn replace(graph: &mut Graph, roots: &[Id], with: &HashMap<Id, Id>) -
         let fresh = match with.get(&id) {
             Some(&other) => other,
             None => {
-                let args: Vec<Id> = graph.args(id).iter().map(|a| map.get(a).copied().unwrap_or(*a)).collect();
+                let args: Vec<Id> =
+                    graph.args(id).iter().map(|a| map.get(a).copied().unwrap_or(*a)).collect();
                 graph.add(graph.op(id), &args)
             }
         };

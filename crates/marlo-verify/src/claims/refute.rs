@@ -11,9 +11,8 @@ use super::{Effort, Sign};
 use crate::verdict::Verdict;
 
 /// Cosines, the roundest first.
-const COSINES: [f64; 17] = [
-    0.5, 0.0, -0.5, 1.0, -1.0, 0.25, -0.25, 0.75, -0.75, 0.9, -0.9, 0.1, -0.1, 0.99, -0.99, 0.999, -0.999,
-];
+const COSINES: [f64; 17] =
+    [0.5, 0.0, -0.5, 1.0, -1.0, 0.25, -0.25, 0.75, -0.75, 0.9, -0.9, 0.1, -0.1, 0.99, -0.99, 0.999, -0.999];
 /// Logits.
 const LOGITS: [f64; 11] = [0.0, 1.0, -1.0, 5.0, -5.0, 30.0, -30.0, 100.0, -100.0, 1e4, -1e30];
 /// Norms and other inputs.
@@ -248,7 +247,10 @@ pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Ver
                     both.matrix.extend(&here.matrix);
                     both.labels.extend(&here.labels);
                     let one = both.vectors.is_empty() && there.params == here.params;
-                    return Some(Verdict::Refuted { why, replay: Some(replay(loss, if one { &both } else { &here })) });
+                    return Some(Verdict::Refuted {
+                        why,
+                        replay: Some(replay(loss, if one { &both } else { &here })),
+                    });
                 }
             }
             before = Some((x, value, here));

@@ -192,7 +192,9 @@ impl Model {
                 let of = if matches!(view, View::Focus | View::Cell) { View::Cell } else { View::OtherCell };
                 state.get(&self.graph, self.graph.args(ids[0])[0], of)
             }
-            Op::Div if self.graph.constant(ids[1]) == Some(std::f64::consts::PI) && args[0].turns.is_some() => {
+            Op::Div
+                if self.graph.constant(ids[1]) == Some(std::f64::consts::PI) && args[0].turns.is_some() =>
+            {
                 Value { range: args[0].turns.unwrap_or(args[0].range), turns: None, ..args[0] }
             }
             Op::Mul if ids[0] == ids[1] => Value { range: args[0].range.square(), turns: None, ..args[0] },

@@ -48,8 +48,7 @@ pub fn prove(model: &Model, distance: Distance, fails: Failure, collapse: Collap
             continue;
         }
         let mut corner = bounds.clone();
-        if collapse(&found, &mut corner)
-            && model.enclose(&corner).is_none_or(|found| distance(&found) <= 0.0)
+        if collapse(&found, &mut corner) && model.enclose(&corner).is_none_or(|found| distance(&found) <= 0.0)
         {
             continue;
         }
@@ -107,12 +106,13 @@ fn halve(model: &Model, bounds: &Bounds, distance: Distance) -> Option<Vec<Bound
             half.leaves[at] = part;
             half
         };
-        let halves =
-            vec![half(Interval::new(here.lo, middle)), half(Interval::new(middle, here.hi))];
+        let halves = vec![half(Interval::new(here.lo, middle)), half(Interval::new(middle, here.hi))];
         let of = |half: &Bounds| model.enclose(half).map_or(0.0, |found| distance(&found).max(0.0));
         let left: f64 = halves.iter().map(of).sum();
         let better = best.as_ref().is_none_or(|(found, wide, _)| {
-            left < *found * 0.999 || (left <= *found * 1.001 && share > *wide) || (left == *found && share > *wide)
+            left < *found * 0.999
+                || (left <= *found * 1.001 && share > *wide)
+                || (left == *found && share > *wide)
         });
         if better {
             best = Some((left, share, halves));

@@ -105,7 +105,8 @@ fn csc(c: Interval) -> Interval {
 
 /// May both be infinite of signs that cancel?
 fn cancels(x: Interval, y: Interval) -> bool {
-    (x.hi == f64::INFINITY && y.lo == f64::NEG_INFINITY) || (x.lo == f64::NEG_INFINITY && y.hi == f64::INFINITY)
+    (x.hi == f64::INFINITY && y.lo == f64::NEG_INFINITY)
+        || (x.lo == f64::NEG_INFINITY && y.hi == f64::INFINITY)
 }
 
 fn angle(op: Op, x: Value, y: Value) -> Option<Interval> {
