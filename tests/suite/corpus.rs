@@ -14,7 +14,7 @@ use marlo::{lang, wgsl};
 use crate::agreement::gpu;
 use crate::gradient::batch as random_batch;
 
-fn programs() -> Vec<(String, String)> {
+pub(crate) fn programs() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
     let entries = fs::read_dir(folder).expect("the folder is there").flatten();
     let mut programs: Vec<(String, String)> = entries

@@ -3,6 +3,7 @@
 mod agreement;
 mod corpus;
 mod formulas;
+mod fuzz;
 mod gradient;
 mod language;
 mod operations;

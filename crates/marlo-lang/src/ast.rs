@@ -158,7 +158,7 @@ pub struct Let {
 /// A `law` or a `prove` line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Promise {
-    /// `law t = 0 => arcface(s, m)`
+    /// `law t = 0 => arcface(s, m)`, or `law => expr` for all hyperparameters
     Law(Law),
     /// `prove finite, decreasing(f, theta[y] in 0..pi)`
     Prove(Prove),
@@ -167,7 +167,7 @@ pub enum Promise {
 /// With these parameters fixed, the loss is equal to another expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Law {
-    /// Parameters and their values.
+    /// Parameters and their values; none where the law holds for all of them.
     pub given: Vec<(Name, Expr)>,
     /// What the loss is then.
     pub equals: Expr,

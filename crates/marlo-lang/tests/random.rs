@@ -125,8 +125,7 @@ fn parameter(g: &mut Gen) -> Parameter {
 
 fn promise(g: &mut Gen) -> Promise {
     if bool::arbitrary(g) {
-        let mut given = many(g, 2, |g| (name(g), expr(g, 2)));
-        given.push((name(g), expr(g, 2)));
+        let given = many(g, 2, |g| (name(g), expr(g, 2)));
         return Promise::Law(Law { given, equals: expr(g, 3), span: Span::default() });
     }
     let claim = |g: &mut Gen| Claim {
@@ -350,7 +349,7 @@ fn any_formula_survives() {
         survives(&format!(
             "fn g(x) = x + a\nloss f(s: Scale = 64, m: Angle = 0.5, t: Weight, n[i]: Norm, q[k]: Prob) {{\n\
              let p = softmax(s * cos[y], s * cos[k])\nlet a = {formula}\na\n}}\n\
-             law m = {formula} => {formula}\n\
+             law m = {formula} => {formula}\nlaw => {formula}\n\
              prove bounded({formula}, 0, 1)\nprove decreasing(a, {formula} in 0..1)\n"
         ));
     }

@@ -39,6 +39,9 @@ pub struct Shader {
     pub loops: u32,
 }
 
+/// The most operations of one expression inside each other: shader compilers bound the depth of a line.
+const MOST_NESTED: usize = 32;
+
 /// One entry point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pass {
@@ -115,6 +118,8 @@ pub(crate) struct Emitter<'a> {
     /// Values that stand in a variable, by its name.
     pub(crate) bound: HashMap<Id, String>,
     uses: HashMap<Id, usize>,
+    /// How many operations stand inside each other where a value is written out.
+    nesting: HashMap<Id, usize>,
 }
 
 /// How tightly an expression holds together.
@@ -145,6 +150,7 @@ impl<'a> Emitter<'a> {
             pairs: HashSet::new(),
             bound: HashMap::new(),
             uses: HashMap::new(),
+            nesting: HashMap::new(),
         };
         let row = program.gradient.loss.row;
         for (number, phase) in program.phases.iter().enumerate() {
@@ -252,6 +258,7 @@ impl<'a> Emitter<'a> {
         self.count(phase);
         self.bound.clear();
         self.pairs.clear();
+        self.nesting.clear();
         let mut out = format!(
             "@compute @workgroup_size({})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n    let row = params.first + group.x;\n    let base = group.x * params.classes;\n    let label = labels[row];\n",
             self.workgroup
@@ -275,7 +282,7 @@ impl<'a> Emitter<'a> {
             match step {
                 Step::Row(ids) => {
                     for &id in ids {
-                        if self.needs_name(id, phase, place) {
+                        if self.is_deep(id) || self.needs_name(id, phase, place) {
                             self.define(&mut out, "    ", id);
                         }
                     }
@@ -355,6 +362,14 @@ impl<'a> Emitter<'a> {
 
     pub(crate) fn is_mask(&self, id: Id) -> bool {
         self.graph.node(id).kind == Kind::Mask
+    }
+
+    /// Is a value an expression too deep for one line? Asked of each value of a step, arguments first.
+    pub(crate) fn is_deep(&mut self, id: Id) -> bool {
+        let written = self.graph.args(id).iter().filter(|a| !self.bound.contains_key(a));
+        let nesting = 1 + written.filter_map(|a| self.nesting.get(a)).max().copied().unwrap_or(0);
+        self.nesting.insert(id, nesting);
+        nesting > MOST_NESTED
     }
 
     /// Does a row value need a variable: it is read more than once, has a name, or is read after this step?

@@ -18,7 +18,7 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
     let none = literal(NO_CLASS);
     let (mut before, mut body, mut after) = (String::new(), String::new(), String::new());
     for &id in cells {
-        if e.cell_needs_name(id, cells, reductions) {
+        if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
             e.define(&mut body, "        ", id);
         }
     }

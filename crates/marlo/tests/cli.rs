@@ -116,6 +116,52 @@ fn eval_writes_the_result() {
     }
 }
 
+/// What `marlo eval` prints.
+fn summary(folder: &Path, line: &str) -> serde_json::Value {
+    let output = marlo(folder, line);
+    assert!(output.status.success(), "marlo {line}\n{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a JSON summary")
+}
+
+#[test]
+fn rows_in_the_command_line_are_as_those_of_a_file() {
+    let folder = folder("rows");
+    let typed =
+        summary(&folder, "eval arcface --row 0.9,0.1,-0.2 --label 0 --row=0.3,0.5,0.4 --label=1 --out t.npz");
+    summary(&folder, "eval arcface --cosines good.npy --labels labels.npy --out f.npz");
+    let (mut t, mut f) = (folder.join("t.npz"), folder.join("f.npz"));
+    let [mut t, mut f] = [&mut t, &mut f].map(|path| Npz::open(path).expect("the result was written"));
+    let [losses, gradient] = ["loss", "dcos"].map(|name| {
+        let [typed, read] = [&mut t, &mut f].map(|file| file.get::<f64>(name).expect("the array is there"));
+        assert_eq!(typed, read, "{name}");
+        typed
+    });
+    assert_eq!(typed["dtype"], "f64");
+    assert_eq!(typed["losses"], serde_json::json!(losses.data));
+    assert_eq!(typed["gradient"], serde_json::json!(gradient.rows().collect::<Vec<_>>()));
+    // More than 64 numbers nobody reads.
+    let many = ["0.1"; 65].join(",");
+    let long = summary(&folder, &format!("eval arcface --row={many} --label=64"));
+    assert_eq!(long["classes"], 65);
+    assert!(long.get("gradient").is_none());
+    let narrow = summary(&folder, "eval softmax --row=-7,700 --label=0 --dtype f32");
+    assert_eq!(narrow["losses"], serde_json::json!([707.0]));
+}
+
+#[test]
+fn an_input_is_a_file_or_else_numbers() {
+    let folder = folder("inputs");
+    let with = |norm: &str| {
+        summary(&folder, &format!("eval norm.loss --row=0.9,0.1 --label=0 --row=0.3,0.5 --label=1 {norm}"))
+    };
+    let read = with("--input norm=two.npy");
+    let typed = with("--input norm=1,2");
+    assert_eq!(read["losses"], typed["losses"]);
+    std::fs::copy(folder.join("two.npy"), folder.join("7,7")).expect("written");
+    assert_eq!(with("--input norm=7,7")["losses"], read["losses"], "the file goes first");
+    assert_ne!(with("--input norm=7,7.0")["losses"], read["losses"]);
+}
+
 #[test]
 fn a_single_class_is_legal_and_warned_of() {
     let folder = folder("single");

@@ -37,8 +37,11 @@ impl Simplifier {
     fn multiply_in(&mut self, product: &mut Product, id: Id, exponent: f64) {
         let args = self.g.args(id).to_vec();
         match self.g.op(id) {
-            // 1/π stays a division: it is read better and rounds once less.
-            Op::Const(n) if exponent > 0.0 || whole_reciprocal(n.get()) => {
+            // 1/π stays a division: it is read better and rounds once less. What overflows stays as it is written.
+            Op::Const(n)
+                if (exponent > 0.0 || whole_reciprocal(n.get()))
+                    && (product.coefficient * n.get().powf(exponent)).is_finite() =>
+            {
                 product.coefficient *= n.get().powf(exponent);
             }
             Op::Neg if exponent.fract() == 0.0 => {

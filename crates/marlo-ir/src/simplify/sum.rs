@@ -32,7 +32,10 @@ impl Simplifier {
     fn add_in(&mut self, sum: &mut Sum, coefficient: f64, id: Id) {
         let args = self.g.args(id).to_vec();
         match self.g.op(id) {
-            Op::Const(n) => sum.constant += coefficient * n.get(),
+            // What overflows stays as it is written.
+            Op::Const(n) if (sum.constant + coefficient * n.get()).is_finite() => {
+                sum.constant += coefficient * n.get();
+            }
             Op::Neg => self.add_in(sum, -coefficient, args[0]),
             Op::Add => {
                 self.add_in(sum, coefficient, args[0]);
@@ -42,11 +45,11 @@ impl Simplifier {
                 self.add_in(sum, coefficient, args[0]);
                 self.add_in(sum, -coefficient, args[1]);
             }
-            Op::Mul if self.g.constant(args[0]).is_some() => {
+            Op::Mul if self.g.constant(args[0]).is_some_and(|c| (coefficient * c).is_finite()) => {
                 let c = self.g.constant(args[0]).unwrap_or(1.0);
                 self.add_in(sum, coefficient * c, args[1]);
             }
-            _ => match sum.terms.iter_mut().find(|t| t.1 == id) {
+            _ => match sum.terms.iter_mut().find(|t| t.1 == id && (t.0 + coefficient).is_finite()) {
                 Some(term) => term.0 += coefficient,
                 None => sum.terms.push((coefficient, id)),
             },
@@ -110,6 +113,9 @@ impl Simplifier {
             };
             let mut product = self.as_product(inside);
             product.coefficient *= c;
+            if !product.coefficient.is_finite() {
+                return None;
+            }
             products.push((product, gate));
         }
         if products.iter().all(|p| p.1.is_some()) {
@@ -124,12 +130,16 @@ impl Simplifier {
             return None;
         }
         let sign = if negative { -1.0 } else { 1.0 };
+        for &(base, exponent) in &shared {
+            let less = self.apply(Op::Neg, &[exponent]);
+            products.iter_mut().for_each(|p| self.factor_in(&mut p.0, base, less));
+            // Exponents that overflow don't cancel, and what is not less would be shared without end.
+            if products.iter().all(|p| p.0.factors.iter().any(|f| f.0 == base)) {
+                return None;
+            }
+        }
         let mut terms = Vec::new();
         for (mut product, gate) in products {
-            for &(base, exponent) in &shared {
-                let less = self.apply(Op::Neg, &[exponent]);
-                self.factor_in(&mut product, base, less);
-            }
             product.coefficient *= sign;
             let mut id = self.build_product(product);
             if let Some((mask, on)) = gate {

@@ -21,7 +21,7 @@ use crate::{Diagnostic, Span, suggest};
 pub struct Law {
     /// The law as it was written.
     pub source: ast::Law,
-    /// The loss with the law's parameters fixed.
+    /// The loss with the law's parameters fixed; as it is where the law fixes none.
     pub left: Loss,
     /// What it must be equal to.
     pub right: Loss,

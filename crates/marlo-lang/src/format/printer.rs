@@ -247,13 +247,13 @@ impl<'a> Printer<'a> {
     }
 
     fn law(&mut self, law: &Law) -> Doc {
-        let mut docs = vec![Doc::text("law ")];
+        let mut docs = vec![Doc::text("law")];
         for (number, (name, value)) in law.given.iter().enumerate() {
             if number > 0 {
                 docs.push(Doc::text(","));
                 docs.push(self.pending(name.span.start));
-                docs.push(Doc::Line);
             }
+            docs.push(if number > 0 { Doc::Line } else { Doc::text(" ") });
             docs.push(Doc::text(format!("{} = ", name.text)));
             docs.push(self.constant(value));
         }

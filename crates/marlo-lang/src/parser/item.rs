@@ -228,24 +228,27 @@ impl Parser<'_> {
     fn law(&mut self) -> Parse<Law> {
         let start = self.bump().span;
         let mut given = Vec::new();
-        loop {
-            let name = self.name("a parameter and its value, such as `t = 0`")?;
-            if let Some(span) = self.eat(&TokenKind::EqualEqual) {
-                self.report(
-                    Diagnostic::error("equals", span, "a law fixes a parameter with `=`").fix(span, "="),
-                );
-            } else {
-                self.expect(&TokenKind::Equal, "`=` and a value")?;
-            }
-            given.push((name, self.value_of("the parameter")?));
-            if self.eat(&TokenKind::Comma).is_none() {
-                break;
+        if !self.is(&TokenKind::FatArrow) {
+            given.push(self.given("a parameter and its value, such as `t = 0`, or `=>`")?);
+            while self.eat(&TokenKind::Comma).is_some() {
+                given.push(self.given("a parameter and its value, such as `t = 0`")?);
             }
         }
         self.expect(&TokenKind::FatArrow, "`=>` and what the loss is then")?;
         let equals = self.value_of("the law")?;
         self.end_of_line()?;
         Ok(Law { given, span: start.to(equals.span), equals })
+    }
+
+    /// `t = 0`, of a law.
+    fn given(&mut self, expected: &str) -> Parse<(Name, Expr)> {
+        let name = self.name(expected)?;
+        if let Some(span) = self.eat(&TokenKind::EqualEqual) {
+            self.report(Diagnostic::error("equals", span, "a law fixes a parameter with `=`").fix(span, "="));
+        } else {
+            self.expect(&TokenKind::Equal, "`=` and a value")?;
+        }
+        Ok((name, self.value_of("the parameter")?))
     }
 
     fn prove(&mut self) -> Parse<Prove> {

@@ -17,7 +17,7 @@ use super::{print, say, spec};
     after_help = "Prints, for each loss and backend, the largest difference from the reference in f64: of a loss \
     relative to max(1, loss),\nof a gradient relative to the largest entry of its row. Rows where rounding decides a mask \
     or a rank (within 2e-5 of its\nborder, 1e-6 for cosines) are left out in f32, and counted. Exit 1 when a backend is further off than its limit.\n\
-    Without --cosines and --labels the shipped sample is used."
+    Without --cosines or --row the shipped sample is used."
 )]
 pub(crate) struct Args {
     /// Paths to .loss files, or names of shipped losses; all shipped losses where none is given

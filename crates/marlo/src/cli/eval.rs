@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use marlo::agree::Distance;
-use marlo::backend::{Backend, Precision, on_gpu};
+use marlo::backend::{Backend, Outcome, Precision, on_gpu};
 use marlo::data::array::{self, AnyArray, Array};
 use marlo::loss::Loss;
 use marlo::wgsl::Gpu;
@@ -18,9 +18,10 @@ use super::{print, say, spec};
 /// Arguments of `marlo eval`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Without --cosines and --labels the shipped sample is used: 64 kanji in 16 typefaces, embedded by \
+    after_help = "Without --cosines or --row the shipped sample is used: 64 kanji in 16 typefaces, embedded by \
     grey pixels and PCA,\ncompared with class means. A loss over raw logits takes its logits from --cosines.\n\
-    RESULT holds loss (B,), mean_loss () and dcos (B, C), the gradient of mean_loss. A JSON summary is printed."
+    RESULT holds loss (B,), mean_loss () and dcos (B, C), the gradient of mean_loss. A JSON summary is printed; for few\n\
+    --row it holds the losses and the gradient:\n  marlo eval arcface --row=0.3,-0.95 --label=0 --row=0.1,0.2 --label=1"
 )]
 pub(crate) struct Args {
     /// Path to a .loss file, or the name of a shipped loss
@@ -135,6 +136,9 @@ fn one<S: Precision>(
     summary.insert("mean_loss".into(), outcome.mean_loss.into());
     summary.insert("largest_gradient".into(), outcome.largest_gradient().into());
     summary.insert("seconds".into(), seconds.into());
+    if input.is_typed() {
+        show(&mut summary, &outcome, batch.classes);
+    }
     if let Some(path) = &args.out {
         let entries = [
             ("loss", array(Array::new([batch.rows], outcome.loss)?)),
@@ -145,6 +149,14 @@ fn one<S: Precision>(
         summary.insert("out".into(), path.display().to_string().into());
     }
     print(&format!("{:#}\n", Value::Object(summary)))
+}
+
+/// Adds each sample's loss and, row by row, the gradient of the mean loss.
+fn show<S: Precision>(summary: &mut Map<String, Value>, outcome: &Outcome<S>, classes: usize) {
+    let numbers = |values: &[S]| values.iter().map(|v| v.to_f64()).collect::<Vec<f64>>();
+    let rows = outcome.gradient.chunks(classes).map(numbers);
+    summary.insert("losses".into(), numbers(&outcome.loss).into());
+    summary.insert("gradient".into(), rows.collect::<Vec<_>>().into());
 }
 
 /// Runs every backend and prints how far each is from the reference in f64.
@@ -160,6 +172,9 @@ pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(
     let mut summary = input.summary(loss, &batch);
     summary.insert("mean_loss".into(), found.mean_loss.into());
     summary.insert("largest_gradient".into(), found.largest_gradient.into());
+    if input.is_typed() {
+        show(&mut summary, &Backend::Reference.run(loss, &batch)?, batch.classes);
+    }
     match &gpu {
         Ok(gpu) => summary.insert("adapter".into(), gpu.adapter().into()),
         Err(error) => backends.insert("wgpu f32".into(), json!({"skipped": error.to_string()})),

@@ -1,9 +1,10 @@
-//! What a loss is evaluated on: arrays that a user names, or the sample that ships with the program.
+//! What a loss is evaluated on: arrays that a user names, rows that stand in the command line, or the sample that ships
+//! with the program.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use marlo::backend::Precision;
-use marlo::data::array::{self, Real};
+use marlo::data::array::{self, Array, Real};
 use marlo::data::glyphs;
 use marlo::eval::{Batch, InputError, Scalar, settings};
 use marlo::loss::Loss;
@@ -11,6 +12,9 @@ use serde_json::{Map, Value};
 
 use super::error::CliError;
 use super::say;
+
+/// The most entries of typed rows whose loss and gradient stand in a summary.
+const SHOWN: usize = 64;
 
 /// The arguments that choose the input and the hyperparameters.
 #[derive(Debug, clap::Args)]
@@ -21,10 +25,17 @@ pub(crate) struct InputArgs {
     /// The class of each sample, (B,), int64
     #[arg(long, value_name = "Y.npy", requires = "cosines")]
     labels: Option<PathBuf>,
+    /// Cosines (or logits) of a sample, in f64, instead of --cosines; again for each sample
+    #[arg(long = "row", value_name = "C,C,..", value_parser = parse_numbers, allow_hyphen_values = true)]
+    #[arg(requires = "row_labels", conflicts_with_all = ["cosines", "labels"])]
+    rows: Vec<Vec<f64>>,
+    /// The class of a --row
+    #[arg(long = "label", value_name = "Y", requires = "rows", value_parser = parse_label, allow_negative_numbers = true)]
+    row_labels: Vec<i64>,
     /// Set a hyperparameter
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<(String, f64)>,
-    /// Give a further input that the loss declares, a vector over samples or classes
+    /// Give a further input that the loss declares, over samples or classes: a file or numbers, as in norm=0.5,2
     #[arg(long = "input", value_name = "NAME=F.npy", value_parser = parse_input)]
     inputs: Vec<(String, PathBuf)>,
 }
@@ -42,9 +53,113 @@ fn parse_setting(text: &str) -> Result<(String, f64), String> {
     Ok((name.trim().to_owned(), value))
 }
 
+/// `0.3,-0.95`
+fn parse_numbers(text: &str) -> Result<Vec<f64>, String> {
+    let number = |part: &str| match part.trim() {
+        "" => Err("expected numbers with a comma between two, as in 0.3,-0.95".to_owned()),
+        part => part.parse().map_err(|_| format!("`{part}` is not a number")),
+    };
+    text.split(',').map(number).collect()
+}
+
+fn parse_label(text: &str) -> Result<i64, String> {
+    text.trim().parse().map_err(|_| "a class is a whole number, the first one 0".to_owned())
+}
+
 fn parse_input(text: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("expected NAME=FILE.npy, as in norm=norms.npy")?;
     Ok((name.trim().to_owned(), PathBuf::from(path)))
+}
+
+/// A matrix and a label of each of its rows.
+struct Samples {
+    name: String,
+    labels_name: String,
+    matrix: Real,
+    labels: Vec<i64>,
+}
+
+impl Samples {
+    fn of(args: &InputArgs) -> Result<Samples, CliError> {
+        match (&args.cosines, &args.labels) {
+            (Some(cosines), Some(labels)) => Samples::read(cosines, labels),
+            _ if !args.rows.is_empty() => Samples::given(&args.rows, &args.row_labels),
+            _ => {
+                let sample = glyphs::cosines()?;
+                let name = "glyphs (shipped: 64 kanji × 16 typefaces)".to_owned();
+                let matrix = Real::F32(sample.cosines);
+                Ok(Samples { labels_name: name.clone(), name, matrix, labels: sample.labels })
+            }
+        }
+    }
+
+    fn read(cosines: &Path, labels: &Path) -> Result<Samples, CliError> {
+        let (name, labels_name) = (cosines.display().to_string(), labels.display().to_string());
+        let matrix = array::read_real(cosines)?;
+        let &[rows, _] = matrix.shape() else {
+            return Err(CliError::Input(format!(
+                "{name}: an array of shape {:?}; cosines have two axes, (samples, classes)",
+                matrix.shape()
+            )));
+        };
+        let labels = array::read_labels(labels)?;
+        if labels.len() != rows {
+            return Err(CliError::Input(format!(
+                "{labels_name} holds {} labels, but {name} has {rows} rows: one label a row is wanted",
+                labels.len(),
+            )));
+        }
+        Ok(Samples { name, labels_name, matrix, labels })
+    }
+
+    /// Those of the command line.
+    fn given(rows: &[Vec<f64>], labels: &[i64]) -> Result<Samples, CliError> {
+        if rows.len() != labels.len() {
+            return Err(CliError::Usage(format!(
+                "--row is given {} and --label {}: each row has a label",
+                times(rows.len()),
+                times(labels.len())
+            )));
+        }
+        let classes = rows.first().map_or(0, Vec::len);
+        if let Some((number, row)) = rows.iter().enumerate().find(|(_, row)| row.len() != classes) {
+            return Err(CliError::Usage(format!(
+                "row {number} has the length {}, but row 0 has {classes}: each --row holds one number a class",
+                row.len()
+            )));
+        }
+        let matrix = Real::F64(Array::new([rows.len(), classes], rows.concat())?);
+        let (name, labels_name) = ("--row".into(), "--label".into());
+        Ok(Samples { name, labels_name, matrix, labels: labels.to_vec() })
+    }
+}
+
+fn times(number: usize) -> String {
+    if number == 1 { "once".into() } else { format!("{number} times") }
+}
+
+/// A further input: a file, or else the numbers themselves.
+fn vector(name: &str, given: &Path) -> Result<Real, CliError> {
+    let numbers = parse_numbers(&given.to_string_lossy());
+    let vector = match numbers {
+        Ok(numbers) if !given.is_file() => Real::F64(Array::new([numbers.len()], numbers)?),
+        // With a comma in it, it was hardly meant as a file.
+        Err(wrong) if !given.exists() && given.to_string_lossy().contains(',') => {
+            return Err(CliError::Usage(format!(
+                "--input {name}={}: neither a file nor numbers: {wrong}",
+                given.display()
+            )));
+        }
+        _ => array::read_real(given)?,
+    };
+    if vector.shape().len() != 1 {
+        return Err(CliError::Input(format!(
+            "{}: an array of shape {:?}; the input `{name}` has one axis",
+            given.display(),
+            vector.shape()
+        )));
+    }
+    Ok(vector)
 }
 
 /// Inputs as they were read, in their own precision.
@@ -53,6 +168,8 @@ pub(crate) struct Input {
     name: String,
     /// The labels' file, where they come from one.
     labels_name: String,
+    /// Do the rows stand in the command line?
+    inline: bool,
     matrix: Real,
     labels: Vec<i64>,
     vectors: Vec<(String, Real)>,
@@ -62,34 +179,7 @@ pub(crate) struct Input {
 impl Input {
     /// Reads the arrays; a single class is warned of.
     pub(crate) fn read(args: &InputArgs) -> Result<Input, CliError> {
-        let (name, labels_name, matrix, labels) = match (&args.cosines, &args.labels) {
-            (Some(cosines), Some(labels)) => {
-                let matrix = array::read_real(cosines)?;
-                if matrix.shape().len() != 2 {
-                    return Err(CliError::Input(format!(
-                        "{}: an array of shape {:?}; cosines have two axes, (samples, classes)",
-                        cosines.display(),
-                        matrix.shape()
-                    )));
-                }
-                let read = array::read_labels(labels)?;
-                if read.len() != matrix.shape()[0] {
-                    return Err(CliError::Input(format!(
-                        "{} holds {} labels, but {} has {} rows: one label a row is wanted",
-                        labels.display(),
-                        read.len(),
-                        cosines.display(),
-                        matrix.shape()[0]
-                    )));
-                }
-                (cosines.display().to_string(), labels.display().to_string(), matrix, read)
-            }
-            _ => {
-                let sample = glyphs::cosines()?;
-                let name = "glyphs (shipped: 64 kanji × 16 typefaces)".to_owned();
-                (name.clone(), name, Real::F32(sample.cosines), sample.labels)
-            }
-        };
+        let Samples { name, labels_name, matrix, labels } = Samples::of(args)?;
         if matrix.shape()[1] == 1 {
             say(
                 "warning: there is a single class, so there is nothing to tell apart: the loss of a softmax is 0",
@@ -107,17 +197,10 @@ impl Input {
         twice(args.inputs.iter().map(|input| &input.0).collect(), "the input")?;
         let mut vectors = Vec::new();
         for (name, path) in &args.inputs {
-            let vector = array::read_real(path)?;
-            if vector.shape().len() != 1 {
-                return Err(CliError::Input(format!(
-                    "{}: an array of shape {:?}; the input `{name}` has one axis",
-                    path.display(),
-                    vector.shape()
-                )));
-            }
-            vectors.push((name.clone(), vector));
+            vectors.push((name.clone(), vector(name, path)?));
         }
-        Ok(Input { name, labels_name, matrix, labels, vectors, set: args.set.clone() })
+        let inline = !args.rows.is_empty();
+        Ok(Input { name, labels_name, inline, matrix, labels, vectors, set: args.set.clone() })
     }
 
     /// Do the cosines come in double precision?
@@ -173,6 +256,11 @@ impl Input {
             ("classes".into(), batch.classes.into()),
             ("settings".into(), settings.into()),
         ])
+    }
+
+    /// Is it so little that whoever typed it wants to see every number of the result?
+    pub(crate) fn is_typed(&self) -> bool {
+        self.inline && self.matrix.shape().iter().product::<usize>() <= SHOWN
     }
 
     /// The name of the input and its sizes, in words.
