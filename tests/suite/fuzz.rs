@@ -373,12 +373,17 @@ fn the_deepest_programs_survive() {
 #[test]
 fn tmp_one() {
     let text = fs::read_to_string("/tmp/so.loss").unwrap();
-    eprintln!("reads"); reads(&text);
-    eprintln!("compiles"); let c = compiles(&text).unwrap();
+    eprintln!("reads");
+    reads(&text);
+    eprintln!("compiles");
+    let c = compiles(&text).unwrap();
     for loss in std::iter::once(&c.loss).chain(c.laws.iter().map(|l| &l.right)) {
-    eprintln!("gradient"); let g = loss.gradient();
-    eprintln!("len {}", g.loss.graph.len());
-    eprintln!("prints"); prints(loss);
-    eprintln!("runs"); runs(loss, &batch(loss, &mut Unstructured::new(&[7; 256])).unwrap());
+        eprintln!("gradient");
+        let g = loss.gradient();
+        eprintln!("len {}", g.loss.graph.len());
+        eprintln!("prints");
+        prints(loss);
+        eprintln!("runs");
+        runs(loss, &batch(loss, &mut Unstructured::new(&[7; 256])).unwrap());
     }
 }

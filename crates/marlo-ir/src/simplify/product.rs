@@ -188,7 +188,7 @@ impl Simplifier {
         match self.g.op(id) {
             Op::Floor | Op::Parity => true,
             Op::Const(n) => n.get().fract() == 0.0,
-            Op::Add | Op::Sub | Op::Mul | Op::Neg => {
+            Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
                 depth > 0 && self.g.args(id).iter().all(|&a| self.whole(a, depth - 1))
             }
             _ => false,

@@ -233,11 +233,14 @@ impl Model {
             changed |= state.order(x, high)?;
         }
         for &id in &self.order {
-            if let (Op::Div, Some(&clamp)) = (self.graph.op(id), state.clamp.get(&id)) {
-                let args = self.graph.args(id);
-                if self.graph.constant(args[1]) == Some(std::f64::consts::PI) {
+            let Some(&clamp) = state.clamp.get(&id) else { continue };
+            let args = self.graph.args(id);
+            match self.graph.op(id) {
+                Op::Div if self.graph.constant(args[1]) == Some(std::f64::consts::PI) => {
                     changed |= state.clamp_turns(args[0], clamp)?;
                 }
+                Op::Neg => changed |= state.clamp(args[0], -clamp)?,
+                _ => {}
             }
         }
         for fact in &self.facts {
