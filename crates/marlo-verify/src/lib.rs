@@ -2,3 +2,12 @@
 //! was shown.
 //!
 //! The crate refuses to know a loss by name, and runs no backend: a backend is handed in as a witness.
+
+pub mod accuracy;
+pub mod big;
+pub mod cases;
+pub mod decisions;
+pub mod gradient;
+pub mod oracle;
+pub mod shifted;
+pub mod tracked;
