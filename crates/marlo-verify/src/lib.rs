@@ -3,9 +3,18 @@
 //!
 //! The crate refuses to know a loss by name, and runs no backend: a backend is handed in as a witness.
 
+pub mod accuracy;
+pub mod big;
 pub mod border;
+pub mod cases;
 pub mod claims;
+pub mod decisions;
+pub mod gradient;
 pub mod interval;
+pub mod laws;
 pub mod mutate;
+pub mod oracle;
 pub mod range;
+pub mod shifted;
+pub mod tracked;
 pub mod verdict;
