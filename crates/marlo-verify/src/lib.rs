@@ -2,3 +2,6 @@
 //! was shown.
 //!
 //! The crate refuses to know a loss by name, and runs no backend: a backend is handed in as a witness.
+
+pub mod interval;
+pub mod laws;
