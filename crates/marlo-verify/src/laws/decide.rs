@@ -1,0 +1,164 @@
+//! The verdict on a law.
+
+use marlo_ir::graph::{Graph, Id};
+use marlo_ir::loss::Loss;
+use marlo_lang::Law;
+
+use super::conditions::{self, Condition};
+use super::egraph::{self, NoProof};
+use super::normal::{Normaliser, Sameness};
+use super::replay::{self, Step};
+use super::rules::{self, Rule};
+use super::sample::{self, Counterexample, Sampled};
+use super::term::Terms;
+
+/// How much work a proof may take.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Nodes of the e-graph.
+    pub nodes: usize,
+    /// Rounds of rewriting.
+    pub rounds: usize,
+    /// Time for the e-graph, in milliseconds.
+    pub milliseconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { nodes: 20_000, rounds: 16, milliseconds: 1_500 }
+    }
+}
+
+/// Do the gradients by the matrix agree, too?
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gradients {
+    /// They agree in so many cases.
+    Agree {
+        /// How many.
+        cases: usize,
+    },
+    /// The losses are equal and their gradients are not: a stop-gradient does that.
+    Differ(Box<Counterexample>),
+}
+
+/// What is known of a law.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LawVerdict {
+    /// It holds for all inputs.
+    Proved {
+        /// The normal forms are equal.
+        normal_form: bool,
+        /// The proof of the e-graph, every step replayed, or why there is none.
+        rewriting: Result<Vec<Step>, NoProof>,
+        /// What was asked of the ranges; all of it holds.
+        side_conditions: Vec<Condition>,
+        /// Do the gradients agree, too?
+        gradients: Gradients,
+    },
+    /// It held wherever it was tried.
+    Checked {
+        /// How many cases were tried.
+        cases: usize,
+        /// Why that is all.
+        why_not_proved: String,
+        /// Do the gradients agree, too?
+        gradients: Gradients,
+    },
+    /// It does not hold.
+    Refuted {
+        /// Where.
+        counterexample: Box<Counterexample>,
+    },
+    /// Nothing could be shown.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What is known of two nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Equality {
+    /// What the normal form says.
+    pub normal_form: Sameness,
+    /// The proof of the e-graph, every step replayed, or why there is none.
+    pub rewriting: Result<Vec<Step>, NoProof>,
+    /// Where both are defined; what does not hold for all inputs must be excepted.
+    pub side_conditions: Vec<Condition>,
+}
+
+/// Decides a law.
+pub fn decide(law: &Law) -> LawVerdict {
+    decide_losses(&law.left, &law.right, Limits::default())
+}
+
+/// Decides whether two losses over the same declarations are equal.
+pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
+    if left.graph.params != right.graph.params || left.graph.inputs != right.graph.inputs {
+        return LawVerdict::Unknown { why: "the two sides declare different parameters or inputs".into() };
+    }
+    let cases = match sample::values(left, right) {
+        Sampled::Agree { cases } => cases,
+        Sampled::Differ(counterexample) => return LawVerdict::Refuted { counterexample },
+    };
+    let (graph, a, b) = joined(left, right);
+    let proof = equal(&graph, a, b, limits);
+    let gradients = match sample::gradients(left, right) {
+        Sampled::Agree { cases } => Gradients::Agree { cases },
+        Sampled::Differ(counterexample) => Gradients::Differ(counterexample),
+    };
+    let open: Vec<&str> = proof.side_conditions.iter().filter(|c| !c.holds).map(|c| c.text.as_str()).collect();
+    let normal_form = proof.normal_form == Sameness::Equal;
+    if let Err(NoProof::Contradiction(what)) = &proof.rewriting {
+        // Never seen; then no proof of this run is to be relied on.
+        return LawVerdict::Unknown { why: format!("the rules of the verifier contradict each other: {what}") };
+    }
+    let shown = normal_form || proof.rewriting.is_ok();
+    if shown && open.is_empty() {
+        let Equality { rewriting, side_conditions, .. } = proof;
+        return LawVerdict::Proved { normal_form, rewriting, side_conditions, gradients };
+    }
+    let why_not_proved = match (shown, proof.normal_form, &proof.rewriting) {
+        (true, ..) => format!("it is proved only where {}", open.join(", ")),
+        (_, Sameness::Unknown(stuck), Err(none)) => format!("{stuck}, and {none}"),
+        (_, _, Err(none)) => format!("the normal forms differ, and {none}"),
+        (_, _, Ok(_)) => String::new(),
+    };
+    if cases == 0 {
+        return LawVerdict::Unknown { why: format!("{why_not_proved}, and no point was found where numbers decide") };
+    }
+    LawVerdict::Checked { cases, why_not_proved, gradients }
+}
+
+/// Compares two nodes of one graph.
+pub fn equal(graph: &Graph, a: Id, b: Id, limits: Limits) -> Equality {
+    let mut normaliser = Normaliser::new(graph);
+    let normal_form = normaliser.compare(a, b);
+    let side_conditions = conditions::of(graph, &[a, b], |id| normaliser.range(id));
+    Equality { normal_form, rewriting: rewriting(graph, a, b, limits), side_conditions }
+}
+
+/// A proof by rewriting that stood up to the replay.
+fn rewriting(graph: &Graph, a: Id, b: Id, limits: Limits) -> Result<Vec<Step>, NoProof> {
+    let mut terms = Terms::default();
+    let roots = terms.read(graph, &[a, b]);
+    let rules = rules::all();
+    let plain: Vec<Rule> = rules.iter().filter(|r| r.is_plain()).cloned().collect();
+    let mut attempt = |rules: &[Rule]| egraph::prove(graph, &mut terms, roots[0], roots[1], rules, limits);
+    let steps = attempt(&plain).or_else(|_| attempt(&rules))?;
+    replay::check(graph, &mut terms, roots[0], roots[1], &rules, &steps)
+        .map_err(|rejection| NoProof::Rejected(rejection.to_string()))
+}
+
+/// Both losses in one graph.
+fn joined(left: &Loss, right: &Loss) -> (Graph, Id, Id) {
+    let mut graph = right.graph.clone();
+    let needed = left.graph.reachable(&[left.total]);
+    let mut map: Vec<Option<Id>> = vec![None; left.graph.len()];
+    for id in left.graph.ids().filter(|id| needed[id.index()]) {
+        let args: Vec<Id> = left.graph.args(id).iter().filter_map(|a| map[a.index()]).collect();
+        map[id.index()] = Some(graph.add(left.graph.op(id), &args));
+    }
+    let left = map[left.total.index()].unwrap_or(right.total);
+    (graph, left, right.total)
+}
