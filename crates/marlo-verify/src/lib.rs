@@ -15,6 +15,7 @@ pub mod laws;
 pub mod mutate;
 pub mod oracle;
 pub mod range;
+pub mod report;
 pub mod shifted;
 pub mod tracked;
 pub mod verdict;

@@ -47,10 +47,17 @@ fn all_spec_laws() {
             let verdict = decide(&law);
             let ms = start.elapsed().as_secs_f64() * 1e3;
             let text = match verdict.clone() {
-                LawVerdict::Proved { side_conditions, gradients, rewriting, .. } => format!("PROVED {} {:?} {:?}", side_conditions.len(), gradients, rewriting.map(|s| s.len())),
+                LawVerdict::Proved { side_conditions, gradients, rewriting, .. } => format!(
+                    "PROVED {} {:?} {:?}",
+                    side_conditions.len(),
+                    gradients,
+                    rewriting.map(|s| s.len())
+                ),
                 other => format!("{other:?}"),
             };
-            if let (Ok(_), LawVerdict::Proved { rewriting: Ok(steps), .. }) = (std::env::var("PROOFS"), &verdict) {
+            if let (Ok(_), LawVerdict::Proved { rewriting: Ok(steps), .. }) =
+                (std::env::var("PROOFS"), &verdict)
+            {
                 println!("{}", marlo_verify::laws::print(steps, 200));
             }
             println!("{:24} {source:50} {ms:7.1} ms {}", file.file_stem().unwrap().to_string_lossy(), text);

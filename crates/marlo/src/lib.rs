@@ -28,6 +28,7 @@ pub struct Readme;
 pub mod agree;
 pub mod backend;
 pub mod specs;
+pub mod verify;
 
 pub use backend::{Backend, Outcome};
 pub use marlo_data as data;

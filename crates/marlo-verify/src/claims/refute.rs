@@ -8,6 +8,7 @@ use marlo_ir::op::{At, Op};
 use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
+use crate::cases::number;
 use crate::verdict::Verdict;
 
 /// Cosines, the roundest first.
@@ -129,14 +130,14 @@ fn alone(loss: &Loss, batch: &Batch<f64>, row: usize) -> Batch<f64> {
 
 /// The command that evaluates a batch.
 pub fn replay(loss: &Loss, batch: &Batch<f64>) -> String {
-    let list = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    let list = |values: &[f64]| values.iter().map(|&x| number(x)).collect::<Vec<_>>().join(",");
     let mut command = format!("marlo eval {}", loss.name);
     for (row, label) in batch.matrix.chunks(batch.classes).zip(&batch.labels) {
         command += &format!(" --row={} --label={label}", list(row));
     }
     for (param, value) in loss.graph.params.iter().zip(&batch.params) {
         if param.default != Some(*value) {
-            command += &format!(" --set {}={value}", param.name);
+            command += &format!(" --set {}={}", param.name, number(*value));
         }
     }
     for (input, values) in loss.graph.inputs[1..].iter().zip(&batch.vectors) {

@@ -107,11 +107,14 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
         Sampled::Agree { cases } => Gradients::Agree { cases },
         Sampled::Differ(counterexample) => Gradients::Differ(counterexample),
     };
-    let open: Vec<&str> = proof.side_conditions.iter().filter(|c| !c.holds).map(|c| c.text.as_str()).collect();
+    let open: Vec<&str> =
+        proof.side_conditions.iter().filter(|c| !c.holds).map(|c| c.text.as_str()).collect();
     let normal_form = proof.normal_form == Sameness::Equal;
     if let Err(NoProof::Contradiction(what)) = &proof.rewriting {
         // Never seen; then no proof of this run is to be relied on.
-        return LawVerdict::Unknown { why: format!("the rules of the verifier contradict each other: {what}") };
+        return LawVerdict::Unknown {
+            why: format!("the rules of the verifier contradict each other: {what}"),
+        };
     }
     let shown = normal_form || proof.rewriting.is_ok();
     if shown && open.is_empty() {
@@ -125,7 +128,9 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
         (_, _, Ok(_)) => String::new(),
     };
     if cases == 0 {
-        return LawVerdict::Unknown { why: format!("{why_not_proved}, and no point was found where numbers decide") };
+        return LawVerdict::Unknown {
+            why: format!("{why_not_proved}, and no point was found where numbers decide"),
+        };
     }
     LawVerdict::Checked { cases, why_not_proved, gradients }
 }

@@ -23,8 +23,8 @@ mod term;
 mod tracked;
 
 pub use conditions::Condition;
-pub use egraph::NoProof;
 pub use decide::{Equality, Gradients, LawVerdict, Limits, decide, decide_losses, equal};
+pub use egraph::NoProof;
 pub use normal::{Sameness, Stuck};
 pub use replay::{Step, print};
 pub use sample::{Counterexample, Sampled};

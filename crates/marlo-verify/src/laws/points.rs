@@ -64,7 +64,9 @@ impl<'g> Points<'g> {
         let vectors = (1..self.graph.inputs.len()).map(|i| {
             let count = if self.graph.inputs[i].axis == Axis::Rows { 1 } else { 2 };
             let (low, high) = sampled_range(input_range(self.graph, i));
-            (0..count).map(|c| if high <= 1.0 { low + (high - low) * (0.4 + 0.2 * f64::from(c)) } else { 1.0 }).collect()
+            (0..count)
+                .map(|c| if high <= 1.0 { low + (high - low) * (0.4 + 0.2 * f64::from(c)) } else { 1.0 })
+                .collect()
         });
         Point {
             params: simple_values(self.graph),
@@ -88,7 +90,8 @@ impl<'g> Points<'g> {
         });
         let params = params.collect();
         let cosine = self.graph.inputs.first().is_some_and(|i| i.kind == Kind::Cosine);
-        let matrix = (0..rows * classes).map(|_| if cosine { self.cosine() } else { self.random.between(-12.0, 12.0) });
+        let matrix = (0..rows * classes)
+            .map(|_| if cosine { self.cosine() } else { self.random.between(-12.0, 12.0) });
         let matrix = matrix.collect();
         let labels = (0..rows).map(|_| self.random.below(classes) as i64).collect();
         let mut vectors = Vec::new();

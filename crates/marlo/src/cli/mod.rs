@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod derive;
 mod embed;
+mod equiv;
 mod error;
 mod eval;
 mod fmt;
@@ -13,6 +14,7 @@ mod input;
 mod list;
 mod run;
 mod spec;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -46,6 +48,10 @@ enum Command {
     Run(run::Args),
     /// Compare all backends on one loss or on all shipped ones
     Agree(agree::Args),
+    /// Prove what can be proved of a loss, and refute or check the rest
+    Verify(verify::Args),
+    /// Are two losses equal?
+    Equiv(equiv::Args),
     /// List the shipped losses
     List,
     /// Turn a folder of images into embeddings and cosines
@@ -72,6 +78,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Agree(args) => agree::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Equiv(args) => equiv::run(&args),
         Command::List => list::run(),
         Command::Embed(args) => embed::run(&args),
         Command::Help(args) => help::run(&args),

@@ -15,7 +15,8 @@ pub(crate) struct Source {
     pub(crate) path: String,
     /// The text.
     pub(crate) text: String,
-    library: Shipped,
+    /// Where it finds the losses that it uses.
+    pub(crate) library: Shipped,
 }
 
 /// Reads a spec: a path to a file, or the name of a shipped one.

@@ -1,0 +1,117 @@
+//! Verification with every backend of this machine as a witness.
+
+use marlo_ir::eval::Batch;
+use marlo_ir::loss::Loss;
+use marlo_ir::schedule::RowProgram;
+use marlo_lang::{Compiled, Diagnostic, Library};
+use marlo_verify::big::Precision;
+use marlo_verify::gradient::{Numbers, Witness};
+use marlo_verify::laws;
+use marlo_verify::verdict::Verdict;
+use marlo_wgsl::{Gpu, Kernel};
+
+pub use marlo_verify::report::{Effort, Line, Report, Subject};
+
+use crate::backend::{Backend, BackendError, Outcome, Precision as Numeric};
+
+/// Verifies a program; `source` is its text and `name` what the command line calls it. Without a GPU its shader is not a
+/// witness.
+pub fn verify(compiled: &Compiled, source: &str, name: &str, gpu: Option<&Gpu>, effort: &Effort) -> Report {
+    let loss = &compiled.loss;
+    // f32 logits up to 2·s = 256 carry an error of 256·2⁻²⁴ into the exponential; f64 ones 256·2⁻⁵³, which derivatives
+    // near cos = ±1 amplify.
+    let (wide, narrow) = (1e-9, 2e-4);
+    let kernel = gpu.map(|gpu| Kernel::new(gpu, &RowProgram::of(loss)));
+    let by_gpu = |_: &Loss, batch: &Batch<f64>| -> Numbers {
+        let Some(kernel) = &kernel else { return Err("there is no GPU".into()) };
+        let kernel = kernel.as_ref().map_err(ToString::to_string)?;
+        let found = kernel.run(&batch.convert::<f32>()).map_err(|error| error.to_string())?;
+        let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
+        Ok((widen(found.loss), widen(found.gradient)))
+    };
+    let single = |backend: Backend| {
+        move |loss: &Loss, batch: &Batch<f64>| numbers(backend.run::<f32>(loss, &batch.convert::<f32>()))
+    };
+    let (reference_f32, dfdx_f32) = (single(Backend::Reference), single(Backend::Dfdx));
+    let dfdx_f64 = |loss: &Loss, batch: &Batch<f64>| numbers(Backend::Dfdx.run::<f64>(loss, batch));
+    let mut witnesses = vec![
+        Witness { name: "dfdx", precision: Precision::F64, limit: wide, run: &dfdx_f64 },
+        Witness { name: "reference", precision: Precision::F32, limit: narrow, run: &reference_f32 },
+        Witness { name: "dfdx", precision: Precision::F32, limit: narrow, run: &dfdx_f32 },
+    ];
+    if gpu.is_some() {
+        witnesses.push(Witness { name: "wgpu", precision: Precision::F32, limit: narrow, run: &by_gpu });
+    }
+    marlo_verify::report::verify(compiled, source, name, &witnesses, effort)
+}
+
+fn numbers<S: Numeric>(found: Result<Outcome<S>, BackendError>) -> Numbers {
+    let found = found.map_err(|error| error.to_string())?;
+    let wide = |values: Vec<S>| values.into_iter().map(|v| v.to_f64()).collect();
+    Ok((wide(found.loss), wide(found.gradient)))
+}
+
+/// Are two losses equal, gradients included? The first is a program's text; the second an expression of its
+/// hyperparameters and inputs, as on the right of a `law`; `when` fixes hyperparameters, as on its left.
+///
+/// # Errors
+/// The mistakes of the law that these make, in the text that is returned with them.
+pub fn equivalent(
+    source: &str,
+    name: &str,
+    equals: &str,
+    when: &str,
+    library: &dyn Library,
+) -> Result<(Verdict, Vec<laws::Step>), (String, Vec<Diagnostic>)> {
+    let text = format!("{}\n\nlaw {when} => {equals}\n", source.trim_end());
+    let compiled = marlo_lang::compile(&text, library).map_err(|errors| (text, errors))?;
+    let Some(law) = compiled.laws.last() else {
+        return Ok((Verdict::Unknown { why: "there is no law".into() }, Vec::new()));
+    };
+    let found = laws::decide_losses(&law.left, &law.right, laws::Limits::default());
+    Ok(marlo_verify::report::of_law(&compiled.loss, name, found))
+}
+
+/// The steps of a proof, cut after so many.
+pub fn proof(steps: &[laws::Step], most: usize) -> String {
+    laws::print(steps, most)
+}
+
+/// Specs × claims as a table in Markdown: what holds is p (proved) or c (checked), with the number of laws behind it.
+pub fn table(reports: &[Report]) -> String {
+    const CLAIMS: [&str; 6] =
+        ["finite", "nonnegative", "pulls_target", "pushes_others", "decreasing", "increasing"];
+    let mut out = String::from("| loss | gradient | ");
+    out += &CLAIMS.join(" | ");
+    out += " | laws |\n|---|---|---|---|---|---|---|---|---|\n";
+    for report in reports {
+        let cell = |wanted: &dyn Fn(&Line) -> bool| {
+            let words: Vec<&str> =
+                report.lines.iter().filter(|line| wanted(line)).map(|line| line.verdict.word()).collect();
+            let mut kinds: Vec<&str> = words.clone();
+            kinds.dedup();
+            match kinds.as_slice() {
+                [] => String::new(),
+                [one] if words.len() == 1 => (*one).to_owned(),
+                [one] => format!("{} {one}", words.len()),
+                _ => {
+                    let count = |kind: &str| words.iter().filter(|word| **word == kind).count();
+                    let mut known: Vec<&str> = Vec::new();
+                    kinds.iter().for_each(|kind| {
+                        if !known.contains(kind) {
+                            known.push(kind);
+                        }
+                    });
+                    known.iter().map(|kind| format!("{} {kind}", count(kind))).collect::<Vec<_>>().join(", ")
+                }
+            }
+        };
+        let mut cells = vec![cell(&|line| line.subject == Subject::Gradient)];
+        cells.extend(CLAIMS.map(|claim| {
+            cell(&|line| line.subject == Subject::Claim && line.claim.split('(').next() == Some(claim))
+        }));
+        cells.push(cell(&|line| line.subject == Subject::Law));
+        out += &format!("| {} | {} |\n", report.loss, cells.join(" | "));
+    }
+    out
+}
