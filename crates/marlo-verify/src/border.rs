@@ -101,7 +101,9 @@ pub fn borders(loss: &Loss) -> Vec<Border> {
     let normal = loss.normalised();
     let needed = normal.graph.reachable(&[normal.row, normal.total]);
     let decides = |op: Op| matches!(op, Op::Lt | Op::Le | Op::Eq | Op::Floor);
-    let found = normal.graph.ids().filter(|id| needed[id.index()] && decides(normal.graph.op(*id)));
+    // What hyperparameters alone decide is no border of the inputs.
+    let varies = |id: &Id| needed[id.index()] && normal.graph.shape(*id) != Shape::Scalar;
+    let found = normal.graph.ids().filter(|id| varies(id) && decides(normal.graph.op(*id)));
     found.map(|decision| border(&normal, decision)).collect()
 }
 

@@ -16,7 +16,10 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
     let graph = &normal.graph;
     let needed = graph.reachable(&[normal.row, normal.total]);
     let mut rows = vec![false; batch.rows];
-    for id in graph.ids().filter(|id| needed[id.index()]) {
+    // What depends on hyperparameters alone is decided once, in f64, for every backend.
+    let varies =
+        |id: &Id| needed[id.index()] && graph.shape(*id) != Shape::Scalar || graph.op(*id) == Op::TopI;
+    for id in graph.ids().filter(varies) {
         let kinds = |kind: Kind| graph.args(id).iter().all(|&a| graph.node(a).kind == kind);
         let near = |x: &[f64]| {
             let other = match graph.op(id) {

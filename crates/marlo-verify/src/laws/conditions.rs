@@ -75,7 +75,7 @@ fn is_whole(graph: &Graph, id: Id, depth: u32) -> bool {
     match graph.op(id) {
         Op::Floor | Op::Parity => true,
         Op::Const(n) => n.get().fract() == 0.0,
-        Op::Add | Op::Sub | Op::Mul | Op::Neg => {
+        Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
             depth > 0 && args.iter().all(|&a| is_whole(graph, a, depth - 1))
         }
         _ => false,
