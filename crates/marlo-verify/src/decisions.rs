@@ -15,6 +15,9 @@ use marlo_ir::shape::Shape;
 use crate::big::Big;
 use crate::tracked::Tracked;
 
+/// [`kept_rows`] takes ⌊share·B⌋ after a step up by this factor.
+const KEPT_SLACK: f64 = 1.0 + 1e-7;
+
 /// One decision: what is compared with what.
 #[derive(Copy, Clone, Debug)]
 pub struct Site<S> {
@@ -55,7 +58,7 @@ impl Decisions {
         let decides = |id: &Id| {
             let by_value = matches!(graph.op(*id), Op::Lt | Op::Le | Op::Eq | Op::Min | Op::Max | Op::MaxK);
             let by_corner = matches!(graph.op(*id), Op::Floor | Op::Relu | Op::Abs);
-            let by_rank = matches!(graph.op(*id), Op::TopI | Op::InTopI);
+            let by_rank = matches!(graph.op(*id), Op::TopI | Op::InTopI | Op::KeptI);
             needed[id.index()] && (by_value || by_corner || by_rank)
         };
         let nodes: Vec<Id> = graph.ids().filter(decides).collect();
@@ -79,7 +82,12 @@ impl Decisions {
             let found = &values[at..at + operands];
             at += operands;
             match self.graph.op(id) {
-                Op::TopI | Op::InTopI => ranks(self.graph.op(id), found, batch.rows, &mut sites),
+                Op::TopI => {
+                    sites.push(kept(found[1][0], batch.rows));
+                    ranks(&found[0], kept_rows(found[1][0].to_f64(), batch.rows), batch.rows, &mut sites);
+                }
+                Op::InTopI => ranks(&found[0], found[1][0].to_f64() as usize, batch.rows, &mut sites),
+                Op::KeptI => sites.push(kept(found[0][0], batch.rows)),
                 _ => self.compare(id, found, batch, &mut sites),
             }
         }
@@ -119,12 +127,16 @@ impl Decisions {
     }
 }
 
+/// How many rows a share keeps: a floor.
+fn kept<S: Scalar>(share: S, rows: usize) -> Site<S> {
+    let left = share * S::from_f64(rows as f64 * KEPT_SLACK);
+    Site { row: None, left, right: S::from_f64(left.to_f64().round()), floor: true }
+}
+
 /// A kept row against the greatest that is dropped, a dropped one against the least that is kept.
-fn ranks<S: Scalar>(op: Op, found: &[Vec<S>], rows: usize, sites: &mut Vec<Site<S>>) {
-    let value = |row: usize| found[0][if found[0].len() == 1 { 0 } else { row }];
+fn ranks<S: Scalar>(found: &[S], count: usize, rows: usize, sites: &mut Vec<Site<S>>) {
+    let value = |row: usize| found[if found.len() == 1 { 0 } else { row }];
     let values: Vec<S> = (0..rows).map(value).collect();
-    let given = found[1][0].to_f64();
-    let count = if op == Op::TopI { kept_rows(given, rows) } else { given as usize };
     let hard = hardest(&values, count);
     let side = |kept: bool| values.iter().zip(&hard).filter(move |v| *v.1 == kept).map(|v| *v.0);
     let least = side(true).reduce(|a, b| if b < a { b } else { a });
@@ -150,6 +162,16 @@ impl Doubt {
         let derived = Decisions::of(&gradient.loss.graph, &roots);
         let forms = [Decisions::of(&loss.graph, &[loss.row, loss.total]), derived];
         Doubt { forms, coupled: loss.couples_rows() }
+    }
+
+    /// Could numbers with that relative error keep another count of rows in a ranking by share?
+    pub fn counts(&self, batch: &Batch<f64>, tolerance: f64) -> bool {
+        let near = |site: &Site<f64>| (site.left - site.right).abs() <= tolerance * site.left.abs();
+        let counted = |form: &Decisions| {
+            let share = form.nodes.iter().any(|&id| matches!(form.graph.op(id), Op::TopI | Op::KeptI));
+            share && form.sites(batch).iter().any(|site| site.floor && site.row.is_none() && near(site))
+        };
+        self.forms.iter().any(counted)
     }
 
     /// Which rows hold a decision that rounding in f64 could take the other way; all of them, where one row's gradient

@@ -52,6 +52,11 @@ impl<'a> Subject<'a> {
         self.doubt.rows(batch)
     }
 
+    /// Could that relative error change how many rows are kept in a ranking by share?
+    pub(crate) fn count_in_doubt(&self, batch: &Batch<f64>, tolerance: f64) -> bool {
+        self.doubt.counts(batch, tolerance)
+    }
+
     /// Loss and gradient by the derived formula.
     pub fn derived<S: Scalar>(&self, batch: &Batch<f64>) -> Outcome<S> {
         let graph = &self.gradient.loss.graph;

@@ -38,6 +38,11 @@ impl Tracked {
         Tracked { value, error: 0.0 }
     }
 
+    /// Is it an infinity that isn't an overflow: ln 0, and what follows from it?
+    fn is_endless(self) -> bool {
+        self.value.is_infinite() && self.error == 0.0
+    }
+
     /// A result whose arguments' errors make up `carried`, rounded by `units` times itself.
     fn rounded(value: f64, carried: f64, units: f64) -> Self {
         let error = carried + units * value.abs() + TINY;
@@ -93,6 +98,9 @@ impl Add for Tracked {
         if self.value == 0.0 || other.value == 0.0 {
             return Tracked { value, error: carried };
         }
+        if (self.is_endless() || other.is_endless()) && value.is_infinite() && carried.is_finite() {
+            return Tracked::exact(value);
+        }
         Tracked::rounded(value, carried, UNIT)
     }
 }
@@ -111,6 +119,10 @@ impl Mul for Tracked {
         let one = |x: Tracked| x.error == 0.0 && x.value.abs() == 1.0;
         let nothing = |x: Tracked| x.error == 0.0 && x.value == 0.0;
         if (nothing(self) || nothing(other)) && value == 0.0 {
+            return Tracked::exact(value);
+        }
+        let sure = |x: Tracked| x.value.abs() > x.error;
+        if self.is_endless() && sure(other) || other.is_endless() && sure(self) {
             return Tracked::exact(value);
         }
         if one(self) || one(other) {
@@ -185,10 +197,16 @@ impl Scalar for Tracked {
 
     fn exp(self) -> Self {
         let value = self.value.exp();
+        if self.is_endless() {
+            return Tracked::exact(value);
+        }
         Tracked::rounded(value, times(value, self.growth()), LIBRARY)
     }
 
     fn ln(self) -> Self {
+        if self == Tracked::zero() {
+            return Tracked::exact(f64::NEG_INFINITY);
+        }
         self.function(self.value.ln(), 1.0 / self.least())
     }
 
@@ -246,7 +264,9 @@ impl Scalar for Tracked {
         } else {
             times(exponent.value.abs() * least.powf(exponent.value - 1.0), self.error)
         };
-        let power = times(value.abs() * self.value.abs().ln().abs(), exponent.error);
+        // 0 to a positive power is 0 for all exponents around.
+        let logarithm = if value == 0.0 { 0.0 } else { self.value.abs().ln().abs() };
+        let power = times(value.abs() * logarithm, exponent.error);
         Tracked::rounded(value, base + power, LIBRARY)
     }
 

@@ -77,6 +77,8 @@ impl Report {
 
 /// How far apart f32 numbers must be for it to tell which is greater: a few units in the last place of logits.
 const BORDER_F32: f64 = 2e-5;
+/// How large the terms beside a singular one may be: |a·tan b| for an angle aθ + b, and some.
+const BESIDE: f64 = 64.0;
 /// What the two oracles may differ by, relative to the largest entry of the row.
 const ORACLES: f64 = 1e-18;
 
@@ -152,9 +154,24 @@ impl Subject<'_> {
         };
         let bound = self.derived::<Tracked>(&batch).gradient;
         let exact = self.by_dual::<Big>(&batch);
+        let convention = self.convention(&batch, &bound);
         Some(self.gradient_entries(&batch, &exact, |at| {
-            (found[at], distance(found[at], exact[at]), slack * bound[at].error)
+            (found[at], distance(found[at], exact[at]), slack * bound[at].error + convention[at])
         }))
+    }
+
+    /// What a derivative at cos = ±1 may differ by. Where it is singular it is what the language says, 1/sin θ at the
+    /// nearest cosine inside, and the terms beside the singular one are what a formula makes them; where it is finite,
+    /// nothing. The singular part is found by its dependence on how near the nearest cosine is.
+    fn convention(&self, batch: &Batch<f64>, found: &[Tracked]) -> Vec<f64> {
+        if !batch.matrix.iter().any(|x| x.abs() == 1.0) {
+            return vec![0.0; found.len()];
+        }
+        let farther = Batch { resolution: 4.0 * batch.resolution, ..batch.clone() };
+        let moved = self.derived::<f64>(&farther).gradient;
+        let nearest_angle = (2.0 * batch.resolution).sqrt();
+        let singular = |(a, b): (&Tracked, f64)| BESIDE * nearest_angle * 2.0 * (a.value - b).abs();
+        found.iter().zip(moved).map(singular).collect()
     }
 
     /// The derived gradient against dual numbers, both in f64.
@@ -163,8 +180,9 @@ impl Subject<'_> {
         let found = self.derived::<Tracked>(&batch).gradient;
         let dual = self.by_dual::<Tracked>(&batch);
         let exact: Vec<Big> = dual.iter().map(|d| Big::from_f64(d.value)).collect();
+        let convention = self.convention(&batch, &found);
         Some(self.gradient_entries(&batch, &exact, |at| {
-            let allowed = slack * (found[at].error + dual[at].error);
+            let allowed = slack * (found[at].error + dual[at].error) + convention[at];
             (found[at].value, (found[at].value - dual[at].value).abs(), allowed)
         }))
     }
@@ -198,6 +216,8 @@ impl Subject<'_> {
             let (found, off, allowed) = judge(at);
             let (row, class) = (at / batch.classes, at % batch.classes);
             let size = sizes[row].max(f64::MIN_POSITIVE);
+            // Where a rule of differentiation divides 0 by 0, dual numbers are no oracle.
+            let allowed = if expected[at].is_nan() { f64::INFINITY } else { allowed };
             Entry { row, class: Some(class), expected: expected[at], found, off, allowed, size }
         };
         let entries = (0..exact.len()).filter(|at| !doubt[at / batch.classes]).map(entry).collect();
@@ -247,6 +267,9 @@ impl Subject<'_> {
             return self.in_doubt(batch);
         }
         let mut rows = on_border(self.loss, batch, BORDER_F32);
+        if self.count_in_doubt(batch, BORDER_F32) {
+            rows.fill(true);
+        }
         if self.loss.couples_rows() && rows.contains(&true) {
             rows.fill(true);
         }

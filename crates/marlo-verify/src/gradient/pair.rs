@@ -13,7 +13,7 @@ pub struct Pair {
     pub entries: usize,
     /// Rows left out because rounding decides a mask, floor or rank there.
     pub on_border: usize,
-    /// Numbers left out because no error bound is known there: f64 overflows, or a term is singular.
+    /// Numbers left out because no error bound is known there (f64 overflows, a term is singular), or no oracle is.
     pub unbounded: usize,
     /// The largest deviation relative to the largest entry of its row, and where.
     pub worst: Option<Place>,
