@@ -53,9 +53,10 @@ fn mul_down(a: f64, b: f64) -> f64 {
     if product == f64::INFINITY && a.is_finite() && b.is_finite() {
         return f64::MAX;
     }
-    let exact = product.is_infinite()
-        || (product.abs() > 1e-250 && a.mul_add(b, -product) >= 0.0);
-    if exact { product } else { product.next_down() }
+    let exact = product.is_infinite() || (product.abs() > 1e-250 && a.mul_add(b, -product) >= 0.0);
+    let low = if exact { product } else { product.next_down() };
+    // A product of positive numbers stays above 0 however small it is.
+    if (a > 0.0) == (b > 0.0) { low.max(0.0) } else { low }
 }
 
 /// A lower bound of a/b for b > 0.
@@ -71,7 +72,8 @@ fn div_down(a: f64, b: f64) -> f64 {
     // The sign of a − quotient·b over b says on which side of the quotient the exact one lies.
     let rest = (-quotient).mul_add(b, a) / b;
     let exact = quotient.is_infinite() || (quotient.abs() > 1e-250 && a.abs() > 1e-250 && rest >= 0.0);
-    if exact { quotient } else { quotient.next_down() }
+    let low = if exact { quotient } else { quotient.next_down() };
+    if a > 0.0 { low.max(0.0) } else { low }
 }
 
 impl Interval {
@@ -248,7 +250,8 @@ impl Interval {
 
     /// tanh x
     pub fn tanh(self) -> Self {
-        Interval::widened(libm::tanh(self.lo), libm::tanh(self.hi), ULPS_TANH).within(Interval::new(-1.0, 1.0))
+        Interval::widened(libm::tanh(self.lo), libm::tanh(self.hi), ULPS_TANH)
+            .within(Interval::new(-1.0, 1.0))
     }
 
     /// 1/(1 + e⁻ˣ)
@@ -380,7 +383,8 @@ impl Interval {
             _ => (Interval::point(y) * Interval::point(x).ln()).exp(),
         };
         // Monotone in each argument, so the extremes are at corners.
-        let ends = [(base.lo, exponent.lo), (base.lo, exponent.hi), (base.hi, exponent.lo), (base.hi, exponent.hi)];
+        let ends =
+            [(base.lo, exponent.lo), (base.lo, exponent.hi), (base.hi, exponent.lo), (base.hi, exponent.hi)];
         ends.into_iter().map(|(x, y)| corner(x, y)).reduce(Interval::hull).unwrap_or(Interval::ALL)
     }
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use egg::{
-    Analysis, ConditionalApplier, DidMerge, EGraph, ENodeOrVar, FlatTerm, Language, Pattern as EggPattern, PatternAst,
-    RecExpr, Rewrite, Runner, Subst, Var,
+    Analysis, ConditionalApplier, DidMerge, EGraph, ENodeOrVar, FlatTerm, Language, Pattern as EggPattern,
+    PatternAst, RecExpr, Rewrite, Runner, Subst, Var,
 };
 use marlo_ir::graph::Graph;
 use marlo_ir::op::Op;
@@ -129,7 +129,8 @@ impl Analysis<Node> for Facts {
         if from.len() < 2 || egraph[id].nodes.iter().any(|n| matches!(n.head, Head::Number(_))) {
             return;
         }
-        let from: PatternAst<Node> = RecExpr::from(from.into_iter().map(ENodeOrVar::ENode).collect::<Vec<_>>());
+        let from: PatternAst<Node> =
+            RecExpr::from(from.into_iter().map(ENodeOrVar::ENode).collect::<Vec<_>>());
         let to = ENodeOrVar::ENode(Node { head: Head::Number(q), args: vec![] });
         egraph.union_instantiations(&from, &RecExpr::from(vec![to]), &Subst::default(), FOLD);
     }
@@ -216,7 +217,8 @@ pub(crate) fn prove(
         .with_expr(&right);
     let (a, b) = (runner.roots[0], runner.roots[1]);
     runner = runner.with_hook(move |runner| {
-        let met = runner.egraph.find(a) == runner.egraph.find(b) || runner.egraph.analysis.contradiction.is_some();
+        let met =
+            runner.egraph.find(a) == runner.egraph.find(b) || runner.egraph.analysis.contradiction.is_some();
         if met { Err("done".into()) } else { Ok(()) }
     });
     let rewrites: Vec<Rewrite<Node, Facts>> = rules.iter().filter_map(rewrite).collect();

@@ -21,7 +21,9 @@ pub(crate) fn decimal(value: f64) -> BigRational {
 pub(crate) fn multiple_of_pi(value: f64) -> Option<BigRational> {
     (1..=12_i64).find_map(|below| {
         let above = (value.abs() / PI * below as f64).round();
-        if !(1.0..=48.0).contains(&above) || (above / below as f64 * PI - value.abs()).abs() > value.abs() * 4e-16 {
+        if !(1.0..=48.0).contains(&above)
+            || (above / below as f64 * PI - value.abs()).abs() > value.abs() * 4e-16
+        {
             return None;
         }
         let q = BigRational::new(BigInt::from(above as i64), BigInt::from(below));

@@ -45,7 +45,9 @@ pub(crate) fn leaf(graph: &Graph, op: Op) -> Range {
     match op {
         Op::Const(n) => literal(n.get()),
         Op::Param(p) => graph.params.get(p as usize).map_or(Range::ANY, param),
-        Op::Input(i, At::Target | At::Other | At::Row) => graph.inputs.get(i as usize).map_or(Range::ANY, input),
+        Op::Input(i, At::Target | At::Other | At::Row) => {
+            graph.inputs.get(i as usize).map_or(Range::ANY, input)
+        }
         Op::BatchSize | Op::Others => Range::new(1.0, f64::INFINITY),
         _ => Range::ANY,
     }
@@ -102,7 +104,11 @@ pub(crate) fn power(x: Range, y: Range) -> Range {
     if y.lo == y.hi && y.lo.fract() == 0.0 && y.lo.abs() <= 64.0 {
         return x.whole_power(y.lo as i32);
     }
-    if x.nonnegative() { x.map(|x| x.pow(Interval::new(y.lo, y.hi))).nonzero_if(x.positive()).meet(Range::NONNEGATIVE) } else { Range::ANY }
+    if x.nonnegative() {
+        x.map(|x| x.pow(Interval::new(y.lo, y.hi))).nonzero_if(x.positive()).meet(Range::NONNEGATIVE)
+    } else {
+        Range::ANY
+    }
 }
 
 /// The range of every node.

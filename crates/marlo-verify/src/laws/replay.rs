@@ -89,7 +89,9 @@ fn check_step(
     let places = places(terms, source, target);
     let rule = raw.rule.clone();
     let found = if raw.rule == FOLD {
-        places.into_iter().find(|(a, b)| folded(terms, *a).is_some_and(|q| terms.head(*b) == &Head::Number(q)))
+        places
+            .into_iter()
+            .find(|(a, b)| folded(terms, *a).is_some_and(|q| terms.head(*b) == &Head::Number(q)))
             .map(|place| (place, vec![]))
     } else {
         let Some(known) = rules.iter().find(|r| r.name == raw.rule) else {
@@ -177,7 +179,8 @@ fn check_values(graph: &Graph, terms: &Terms, from: TermId, steps: &[RawStep]) -
         let start = evaluate(&written, &[first], &batch).remove(0);
         for (step, values) in evaluate(&written, &roots, &batch).into_iter().enumerate() {
             for at in 0..values.len().max(start.len()) {
-                let (Some(a), Some(b)) = (start.get(at).or(start.first()), values.get(at).or(values.first())) else {
+                let (Some(a), Some(b)) = (start.get(at).or(start.first()), values.get(at).or(values.first()))
+                else {
                     continue;
                 };
                 if !a.agrees(*b) {

@@ -42,7 +42,10 @@ fn a_proof_stands_up_and_can_be_read() {
     let (graph, mut terms, a, b, steps) = proved("(mul ?s (cos (add (acos ?c) 0)))", "(mul ?s ?c)");
     let steps = check(&graph, &mut terms, a, b, &rules::all(), &steps).expect("it stands up");
     let text = print(&steps, 10);
-    assert!(text.contains("cos(acos(cos[y]))  →  cos[y]   [cos acos a = a, as cos[y] lies in [-1, 1]]"), "{text}");
+    assert!(
+        text.contains("cos(acos(cos[y]))  →  cos[y]   [cos acos a = a, as cos[y] lies in [-1, 1]]"),
+        "{text}"
+    );
     assert!(print(&steps, 1).contains("and 1 more"));
 }
 
@@ -130,7 +133,9 @@ fn a_wrong_rule_that_contradicts_ranges_is_noticed() {
 fn what_is_false_is_not_proved() {
     let (graph, mut terms) = (graph(), Terms::default());
     let limits = Limits { milliseconds: 300, ..Limits::default() };
-    for (from, to) in [("(div (sub ?x ?x) (sub ?x ?x))", "1"), ("(sqrt (mul ?x ?x))", "?x"), ("(mul ?s ?c)", "?c")] {
+    for (from, to) in
+        [("(div (sub ?x ?x) (sub ?x ?x))", "1"), ("(sqrt (mul ?x ?x))", "?x"), ("(mul ?s ?c)", "?c")]
+    {
         let (a, b) = (term(&mut terms, from), term(&mut terms, to));
         let found = prove(&graph, &mut terms, a, b, &rules::all(), limits);
         assert!(matches!(found, Err(NoProof::NotFound(_))), "{from}: {found:?}");

@@ -92,13 +92,17 @@ impl Trial {
             let needs: Vec<Need> = rule.needs.iter().filter(|n| n.1 == variable).map(|n| n.0).collect();
             let axis = match () {
                 () if needs.contains(&Need::OneForAll) => None,
-                () if needs.contains(&Need::OneForAllClasses) => (self.random.below(2) == 0).then_some(Axis::Rows),
+                () if needs.contains(&Need::OneForAllClasses) => {
+                    (self.random.below(2) == 0).then_some(Axis::Rows)
+                }
                 () if over_classes => Some(Axis::Classes),
                 () if over_batch => Some(Axis::Rows),
                 () => None,
             };
             // Two variables may be equal.
-            if needs.is_empty() && variable != "?m" && self.random.below(5) == 0
+            if needs.is_empty()
+                && variable != "?m"
+                && self.random.below(5) == 0
                 && let Some(other) = bound.iter().find(|(name, _)| **name != "?m").map(|b| *b.1)
             {
                 bound.insert(variable, other);
@@ -125,7 +129,8 @@ fn sound(row: &Row) -> Result<(), String> {
         let mut trial = Trial::new(seed as u64 * 7919);
         let mut terms = Terms::default();
         let bound = trial.bind(&mut terms, &rule, row);
-        let side = |p: &super::pattern::Pattern, terms: &mut Terms| p.instance(terms, &bound).ok_or("free variable");
+        let side =
+            |p: &super::pattern::Pattern, terms: &mut Terms| p.instance(terms, &bound).ok_or("free variable");
         let (left, right) = (side(&rule.left, &mut terms)?, side(&rule.right, &mut terms)?);
         evidence += usize::from(values(&trial, &terms, left, right)?);
         ranges(&trial, &terms, left, right)?;

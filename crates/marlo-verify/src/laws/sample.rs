@@ -76,7 +76,8 @@ pub fn values(left: &Loss, right: &Loss) -> Sampled {
 /// Compares their gradients by the matrix.
 pub fn gradients(left: &Loss, right: &Loss) -> Sampled {
     let (a, b): (Gradient, Gradient) = (left.gradient(), right.gradient());
-    let roots = vec![("gradient at the label", a.target, b.target), ("gradient at another class", a.other, b.other)];
+    let roots =
+        vec![("gradient at the label", a.target, b.target), ("gradient at another class", a.other, b.other)];
     search(&Pair { left: &a.loss, right: &b.loss, roots })
 }
 
@@ -100,7 +101,8 @@ fn search(pair: &Pair) -> Sampled {
 /// How many points may be tried: a huge program gets few, or none.
 fn affordable(pair: &Pair) -> usize {
     let cost = |loss: &Loss| {
-        let decides = |op| matches!(op, Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Min | Op::Max | Op::Relu | Op::Abs);
+        let decides =
+            |op| matches!(op, Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Min | Op::Max | Op::Relu | Op::Abs);
         let borders = loss.graph.ids().filter(|id| decides(loss.graph.op(*id))).count();
         // On a border or not: that takes an evaluation for every decision.
         loss.graph.len() as u64 * (borders as u64 + 4)
@@ -121,7 +123,8 @@ fn compare(pair: &Pair, point: &Point) -> Option<Option<Difference>> {
     let tracked = tracked(&plain);
     let left: Vec<_> = pair.roots.iter().map(|r| r.1).collect();
     let right: Vec<_> = pair.roots.iter().map(|r| r.2).collect();
-    let (left, right) = (evaluate(&pair.left.graph, &left, &tracked), evaluate(&pair.right.graph, &right, &tracked));
+    let (left, right) =
+        (evaluate(&pair.left.graph, &left, &tracked), evaluate(&pair.right.graph, &right, &tracked));
     let mut evidence = false;
     for (((what, ..), left), right) in pair.roots.iter().zip(left).zip(right) {
         // One side may not vary with the sample.
@@ -197,7 +200,8 @@ fn simplest(pair: &Pair, mut point: Point) -> (Point, Option<Difference>) {
     if let Some(row) = (0..point.labels.len()).next().filter(|_| point.labels.len() > 1) {
         let line = point.matrix[row * point.classes..(row + 1) * point.classes].to_vec();
         let vectors = point.vectors.iter().zip(pair.left.graph.inputs.iter().skip(1));
-        let vectors = vectors.map(|(v, input)| if input.axis == Axis::Rows { vec![v[row]] } else { v.clone() });
+        let vectors =
+            vectors.map(|(v, input)| if input.axis == Axis::Rows { vec![v[row]] } else { v.clone() });
         let one = Point {
             matrix: line,
             labels: vec![point.labels[row]],
@@ -213,7 +217,8 @@ fn simplest(pair: &Pair, mut point: Point) -> (Point, Option<Difference>) {
         let kept = |(x, d): (&f64, f64)| if *x == d { d } else { (x * scale).round() / scale };
         let params = point.params.iter().zip(simple_values(&pair.left.graph)).map(kept).collect();
         let rounded = Point { matrix: round(&point.matrix), vectors, params, ..point.clone() };
-        let inside = rounded.params.iter().zip(&pair.left.graph.params).all(|(x, p)| p.low <= *x && *x <= p.high);
+        let inside =
+            rounded.params.iter().zip(&pair.left.graph.params).all(|(x, p)| p.low <= *x && *x <= p.high);
         if inside {
             attempt(&mut point, rounded);
         }

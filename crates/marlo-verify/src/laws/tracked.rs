@@ -87,7 +87,8 @@ impl Mul for Tracked {
     type Output = Self;
     fn mul(self, other: Self) -> Self {
         let part = |error: f64, by: f64| if error == 0.0 || by == 0.0 { 0.0 } else { error * by.abs() };
-        let carried = part(self.error, other.value) + part(other.error, self.value) + part(self.error, other.error);
+        let carried =
+            part(self.error, other.value) + part(other.error, self.value) + part(self.error, other.error);
         Tracked::of(self.value * other.value, carried)
     }
 }

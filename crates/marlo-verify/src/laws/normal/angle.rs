@@ -77,7 +77,8 @@ impl Normaliser<'_> {
                 return Ok(Value::poly(Poly::term(q, Monomial::power(pi, BigRational::one()))));
             }
         }
-        if let Some(atom) = c.num.single().filter(|_| c.den.is_one()).and_then(|(m, q)| m.single().filter(|_| q.is_one()))
+        if let Some(atom) =
+            c.num.single().filter(|_| c.den.is_one()).and_then(|(m, q)| m.single().filter(|_| q.is_one()))
             && let Atom::Cos(x) = self.table[atom].atom.clone()
             && self.range_of(&x).within(0.0, std::f64::consts::PI)
         {
@@ -90,7 +91,10 @@ impl Normaliser<'_> {
     fn turn(&mut self, x: &Value) -> Result<(Value, Value)> {
         let mut sum = (Value::whole(1), Value::whole(0));
         if x.num.0.len() > MOST_SUMMANDS {
-            return Ok((self.call(Op::Cos, std::slice::from_ref(x))?, self.call(Op::Sin, std::slice::from_ref(x))?));
+            return Ok((
+                self.call(Op::Cos, std::slice::from_ref(x))?,
+                self.call(Op::Sin, std::slice::from_ref(x))?,
+            ));
         }
         for (m, q) in &x.num.0 {
             let one = self.turn_term(m, q, &x.den)?;

@@ -206,7 +206,8 @@ impl Normaliser<'_> {
     /// A node to a power.
     pub(super) fn pow(&mut self, base: Id, exponent: &Value) -> Result<Value> {
         if self.has_masks(std::slice::from_ref(exponent)) {
-            let cases = self.by_cases(std::slice::from_ref(exponent), &mut |s, args| s.pow(base, &args[0]))?;
+            let cases =
+                self.by_cases(std::slice::from_ref(exponent), &mut |s, args| s.pow(base, &args[0]))?;
             if let Some(value) = cases {
                 return Ok(value);
             }

@@ -1,7 +1,7 @@
-//! The normal form: quotients of polynomials with exact coefficients over atoms (see [`atom::Atom`]).
+//! The normal form: quotients of polynomials with exact coefficients over atoms (see `Atom`).
 //!
 //! Two values are equal when cross multiplication leaves nothing. Every rule here holds wherever the program is defined,
-//! that is where the conditions of [`super::conditions`] hold; a rule that needs more asks for the ranges.
+//! that is where the conditions of [`super::Condition`] hold; a rule that needs more asks for the ranges.
 
 mod angle;
 mod arithmetic;
@@ -105,7 +105,9 @@ impl<'g> Normaliser<'g> {
         match decided {
             Err(stuck) => Sameness::Unknown(stuck),
             Ok((true, ..)) => Sameness::Equal,
-            Ok((false, x, y)) => Sameness::Different { complete: self.transparent(&x) && self.transparent(&y) },
+            Ok((false, x, y)) => {
+                Sameness::Different { complete: self.transparent(&x) && self.transparent(&y) }
+            }
         }
     }
 
@@ -161,7 +163,8 @@ impl<'g> Normaliser<'g> {
         }
         self.spend(16)?;
         let relation = self.relation(&atom)?;
-        let entry = Entry { range: self.range_of_atom(&atom), shape: self.shape_of_atom(&atom), relation, atom };
+        let entry =
+            Entry { range: self.range_of_atom(&atom), shape: self.shape_of_atom(&atom), relation, atom };
         let id = self.table.len();
         self.known.insert(entry.atom.clone(), id);
         self.table.push(entry);
@@ -324,7 +327,9 @@ impl<'g> Normaliser<'g> {
             (Op::Sin | Op::Cos | Op::Acos | Op::Csc | Op::CosAngle | Op::SinAngle | Op::SinRatio, _) => {
                 self.angle(op, &args)
             }
-            (op, _) if op.is_class_reduction() || op.is_batch() || op == Op::KeptI => self.reduction(op, &args),
+            (op, _) if op.is_class_reduction() || op.is_batch() || op == Op::KeptI => {
+                self.reduction(op, &args)
+            }
             (op, _) => self.choice(op, &args),
         }
     }

@@ -230,7 +230,9 @@ impl Poly {
             return None;
         }
         let ratio = p / q;
-        let alike = |((m, p), (n, q)): ((&Monomial, &BigRational), (&Monomial, &BigRational))| m == n && *p == q * &ratio;
+        let alike = |((m, p), (n, q)): ((&Monomial, &BigRational), (&Monomial, &BigRational))| {
+            m == n && *p == q * &ratio
+        };
         self.0.iter().zip(&other.0).all(alike).then_some(ratio)
     }
 
@@ -251,7 +253,8 @@ mod tests {
     #[test]
     fn the_order_does_not_change_under_multiplication() {
         let m = |e: &[(usize, i64)]| Monomial(e.iter().map(|&(a, e)| (a, q(e))).collect());
-        let some = [m(&[]), m(&[(0, 1)]), m(&[(0, -1), (2, 3)]), m(&[(1, 2)]), m(&[(2, -1)]), m(&[(0, 1), (1, -1)])];
+        let some =
+            [m(&[]), m(&[(0, 1)]), m(&[(0, -1), (2, 3)]), m(&[(1, 2)]), m(&[(2, -1)]), m(&[(0, 1), (1, -1)])];
         for place in 0..some.len().pow(3) {
             let pick = |step: usize| &some[place / step % some.len()];
             let (a, b, c) = (pick(1), pick(some.len()), pick(some.len().pow(2)));

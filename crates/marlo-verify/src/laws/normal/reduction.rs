@@ -30,7 +30,9 @@ impl Normaliser<'_> {
                 let rows = self.atom(Atom::BatchSize)?;
                 self.mul(&rows, &mean)
             }
-            (Op::TopI, [x, share]) if at_least_one(share) => self.reduction(Op::MeanI, std::slice::from_ref(x)),
+            (Op::TopI, [x, share]) if at_least_one(share) => {
+                self.reduction(Op::MeanI, std::slice::from_ref(x))
+            }
             (Op::TopI, [x, _]) if self.shape_of(x) == Shape::Scalar => Ok(x.clone()),
             (Op::KeptI, [share]) if at_least_one(share) => self.atom(Atom::BatchSize),
             _ => self.call(op, args),
@@ -41,7 +43,8 @@ impl Normaliser<'_> {
     fn linear(&mut self, op: Op, x: &Value, shape: Shape, count: &Value) -> Result<Value> {
         let varies = |s: &Self, m: &Monomial| m.split(|a| s.table[a].shape >= shape);
         let below = self.shape_of(&Value { num: Poly::one(), den: x.den.clone() });
-        let (inner, outer) = if below >= shape { (x.den.clone(), Poly::one()) } else { (Poly::one(), x.den.clone()) };
+        let (inner, outer) =
+            if below >= shape { (x.den.clone(), Poly::one()) } else { (Poly::one(), x.den.clone()) };
         let mut sum = Value::whole(0);
         for (m, q) in &x.num.0 {
             let (inside, outside) = varies(self, m);
