@@ -397,7 +397,7 @@ fn sin_half_turns(t: f64) -> Interval {
         1.0 - t
     } else if t > 1.5 {
         t - 2.0
-    } else if t < -0.5 && t >= -1.5 {
+    } else if (-1.5..-0.5).contains(&t) {
         -1.0 - t
     } else if t < -1.5 {
         t + 2.0
@@ -462,7 +462,7 @@ impl Mul for Interval {
         let corners = [(a.lo, b.lo), (a.lo, b.hi), (a.hi, b.lo), (a.hi, b.hi)];
         let lo = corners.map(|(x, y)| mul_down(x, y)).into_iter().fold(f64::INFINITY, f64::min);
         let hi = corners.map(|(x, y)| -mul_down(-x, y)).into_iter().fold(f64::NEG_INFINITY, f64::max);
-        Interval { lo, hi: hi + 0.0 }
+        Interval::new(lo, hi)
     }
 }
 

@@ -226,7 +226,7 @@ pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Ver
         let start = batch(loss, &[vec![0.3, 0.4]], &params, 0)?;
         let ends = evaluate(graph, &[low, high], &start);
         let (from, to) = (ends[0][0], ends[1][0]);
-        if !(from < to) {
+        if from.partial_cmp(&to) != Some(std::cmp::Ordering::Less) {
             continue;
         }
         let mut before: Option<(f64, f64, Batch<f64>)> = None;

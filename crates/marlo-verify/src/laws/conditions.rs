@@ -50,6 +50,7 @@ fn needs(graph: &Graph, id: Id, range: &impl Fn(Id) -> Range) -> Option<(Id, &'s
             let polynomial = literal(1) == Some(0.0) && literal(0).is_some_and(|a| a.fract() == 0.0);
             (!polynomial).then(|| (args[2], "≠ ±1", inside(range(args[2]))))
         }
+        Op::Parity => Some((args[0], "is a whole number", is_whole(graph, args[0], 16))),
         Op::Pow => {
             let (base, exponent) = (range(args[0]), range(args[1]));
             // A whole exponent takes any base, but a negative one not 0.

@@ -38,6 +38,10 @@ impl Random {
 /// The values of one row that are tried first, of the target and of the other class.
 const SIMPLE: [f64; 8] = [0.5, 0.8, -0.5, 0.0, 0.9, -0.9, 1.0, -1.0];
 
+/// How many simple points have two classes, and how many have three.
+const TWO: usize = SIMPLE.len() * SIMPLE.len();
+const THREE: usize = 16;
+
 /// Yields points.
 pub(super) struct Points<'g> {
     graph: &'g Graph,
@@ -49,28 +53,29 @@ pub(super) struct Points<'g> {
 impl<'g> Points<'g> {
     /// All simple points, and so many random ones.
     pub(super) fn new(graph: &'g Graph, random: usize) -> Self {
-        let simple = SIMPLE.len() * SIMPLE.len();
-        Points { graph, random: Random(7), at: 0, end: simple + random }
+        Points { graph, random: Random(7), at: 0, end: TWO + THREE + random }
     }
 
     /// So many random points alone.
     pub(super) fn random_only(graph: &'g Graph, random: usize) -> Self {
-        let simple = SIMPLE.len() * SIMPLE.len();
-        Points { graph, random: Random(11), at: simple, end: simple + random }
+        Points { graph, random: Random(11), at: TWO + THREE, end: TWO + THREE + random }
     }
 
     fn simple(&mut self, at: usize) -> Point {
-        let matrix = vec![SIMPLE[at / SIMPLE.len()], SIMPLE[at % SIMPLE.len()]];
+        let mut matrix = vec![SIMPLE[at % TWO / SIMPLE.len()], SIMPLE[at % SIMPLE.len()]];
+        if at >= TWO {
+            matrix.push(0.2);
+        }
         let vectors = (1..self.graph.inputs.len()).map(|i| {
-            let count = if self.graph.inputs[i].axis == Axis::Rows { 1 } else { 2 };
+            let count = if self.graph.inputs[i].axis == Axis::Rows { 1 } else { matrix.len() };
             let (low, high) = sampled_range(input_range(self.graph, i));
             (0..count)
-                .map(|c| if high <= 1.0 { low + (high - low) * (0.4 + 0.2 * f64::from(c)) } else { 1.0 })
+                .map(|c| if high <= 1.0 { low + (high - low) * (0.4 + 0.1 * c as f64) } else { 1.0 })
                 .collect()
         });
         Point {
             params: simple_values(self.graph),
-            classes: 2,
+            classes: matrix.len(),
             vectors: vectors.collect(),
             matrix,
             labels: vec![0],
@@ -124,7 +129,7 @@ impl Iterator for Points<'_> {
         self.at += 1;
         match at {
             _ if at >= self.end => None,
-            _ if at < SIMPLE.len() * SIMPLE.len() => Some(self.simple(at)),
+            _ if at < TWO + THREE => Some(self.simple(at)),
             _ => Some(self.random()),
         }
     }

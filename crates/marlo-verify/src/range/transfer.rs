@@ -143,7 +143,7 @@ fn binary(op: Op, x: Value, y: Value) -> Value {
     let (range, defined) = match op {
         Op::Add => (a + b, !cancels(a, b)),
         Op::Sub => (a - b, !cancels(a, -b)),
-        Op::Mul => (a * b, !(zero(a) && !b.is_finite() || zero(b) && !a.is_finite())),
+        Op::Mul => (a * b, (b.is_finite() || !zero(a)) && (a.is_finite() || !zero(b))),
         Op::Div => (a.over(b), !(zero(b) || !b.is_finite() && !a.is_finite())),
         Op::Pow => {
             let whole = b.is_point() && b.lo.fract() == 0.0;

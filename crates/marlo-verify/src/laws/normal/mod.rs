@@ -1,7 +1,7 @@
-//! The normal form: quotients of polynomials with exact coefficients over atoms (see [`atom::Atom`]).
+//! The normal form: quotients of polynomials with exact coefficients over atoms (see `Atom`).
 //!
 //! Two values are equal when cross multiplication leaves nothing. Every rule here holds wherever the program is defined,
-//! that is where the conditions of [`super::conditions`] hold; a rule that needs more asks for the ranges.
+//! that is where the conditions of [`super::Condition`] hold; a rule that needs more asks for the ranges.
 
 mod angle;
 mod arithmetic;
