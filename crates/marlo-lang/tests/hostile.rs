@@ -347,6 +347,26 @@ fn explosions_are_bounded() {
     }
 }
 
+/// Calls of losses inside each other, and what is read of them.
+#[test]
+fn nested_losses_are_bounded() {
+    let library = Files::shipped();
+    for (open, close) in
+        [("arcface(", ")"), ("arcface(s, m: ", ")"), ("arcface(s, ", ").f"), ("ce(arcface(s, ", ").p)")]
+    {
+        for levels in [2, 30, 120, 1_000] {
+            let call = format!("{}m{}", open.repeat(levels), close.repeat(levels));
+            survives(&format!("use arcface\n{}law => {call}\n", with_body(&call)), &library);
+            let lets: String =
+                (0..levels).map(|number| format!("let a{} = {open}a{number}{close}\n", number + 1)).collect();
+            survives(
+                &format!("use arcface\n{}", with_body(&format!("let a0 = m\n{lets}a{levels}"))),
+                &library,
+            );
+        }
+    }
+}
+
 /// A long program that is wrong everywhere does not take long.
 #[test]
 fn many_mistakes_are_cut_short() {

@@ -407,6 +407,16 @@ fn depth_and_length_are_bounded() {
         "a".to_owned() + &many(".a"),
         many("a[") + "a",
         many("fn f() { ") + &many("}"),
+        many("-(") + "a" + &many(")"),
+        many("not (") + "a" + &many(")"),
+        many("sum[k](") + "a" + &many(")"),
+        many("f(x: ") + "a" + &many(")"),
+        many("max(a, ") + "a" + &many(")"),
+        many("f(f(a).a, ") + "a" + &many(")"),
+        many("(if ") + "a > a" + &many(" then a else a)"),
+        "f(".to_owned() + &many("a, ") + "a)",
+        many("f(a).a * "),
+        many("2^-"),
         many("a and a or "),
         many("a == "),
         many("{"),
@@ -420,6 +430,12 @@ fn depth_and_length_are_bounded() {
         let chain: String = (0..300).map(|of| format!("fn f{}(x) = {}\n", of + 1, body(of))).collect();
         survives(&format!("fn f0(x) = x + 1\n{chain}loss l() {{\n    f300(cos[y])\n}}\n"));
     }
+    // Defaults and ranges made of the parameters before them, and a law that fixes all of them.
+    let parameters = |of: usize| format!(", a{}: Real = a{of} + a{of} in -a{of}..a{of} * 2", of + 1);
+    let given: String = (0..500).map(|of| format!("a{of} = a{of}, ")).collect();
+    let header: String = (0..500).map(parameters).collect();
+    survives(&format!("loss l(a0: Real = 1{header}) {{\n    cos[y]\n}}\nlaw {given}a500 = 1 => cos[y]\n"));
+    survives(&format!("loss l(a0: Real = 0{header}) {{\n    cos[y]\n}}\n"));
     // As many items as one likes, though.
     let lets: String = (0..3000).map(|number| format!("    let a{number} = 1 // c\n")).collect();
     let long = format!("loss f(a: Real) {{\n{lets}    a\n}}\n");
