@@ -2,10 +2,12 @@
 
 mod agreement;
 mod corpus;
+mod docs;
 mod formulas;
 mod fuzz;
 mod gradient;
 mod language;
+mod mutation;
 mod operations;
 mod oracle;
 mod programs;

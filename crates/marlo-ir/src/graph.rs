@@ -248,6 +248,22 @@ impl Graph {
         self.ids().any(|id| needed[id.index()] && test(self.op(id)))
     }
 
+    /// Is the value a whole number wherever it is defined, as far as can be told? Such numbers are compared exactly.
+    pub fn is_whole(&self, id: Id) -> bool {
+        self.is_whole_within(id, 10)
+    }
+
+    fn is_whole_within(&self, id: Id, depth: u32) -> bool {
+        match self.op(id) {
+            Op::Floor | Op::Parity => true,
+            Op::Const(n) => n.get().fract() == 0.0,
+            Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
+                depth > 0 && self.args(id).iter().all(|&a| self.is_whole_within(a, depth - 1))
+            }
+            _ => false,
+        }
+    }
+
     /// For each node, how many times the whole batch must have been seen before it can be evaluated.
     pub fn phases(&self) -> Vec<usize> {
         let mut phases = vec![0; self.len()];

@@ -3,6 +3,9 @@
 //! Each mutant is a program with one mistake in the loss (its promises stay as they were). One that `verify` does not
 //! refute is a survivor, and says what the program's promises don't cover.
 
+use std::collections::HashMap;
+
+use marlo_ir::graph::{Graph, Id};
 use marlo_lang::ast::{
     Argument, BinaryOperator as B, Block, Expr, ExprKind, File, Name, Statement, UnaryOperator,
 };
@@ -38,6 +41,11 @@ pub fn mutants(file: &File) -> Vec<Mutant> {
         }
     }
     found
+}
+
+/// The roots with one node in place of another, as further nodes of the graph.
+pub fn replaced(graph: &mut Graph, roots: &[Id], from: Id, to: Id) -> Vec<Id> {
+    crate::claims::replace(graph, roots, &HashMap::from([(from, to)]))
 }
 
 type Changed<T> = Vec<(String, T)>;

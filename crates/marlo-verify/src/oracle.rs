@@ -3,7 +3,7 @@
 //! The derived formula is the claim. Dual numbers and differences run the program as it was written and know nothing of
 //! the formula, so with 256 bits each is an oracle for it.
 
-use marlo_ir::eval::{Batch, Dual, Scalar, evaluate};
+use marlo_ir::eval::{Batch, Dual, Outcome, Scalar, evaluate, outcome};
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::{Gradient, Loss};
 use marlo_ir::op::Op;
@@ -11,15 +11,6 @@ use marlo_ir::op::Op;
 use crate::big::Big;
 use crate::decisions::Doubt;
 use crate::shifted::{Shifted, slopes};
-
-/// Loss and gradient of a batch.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome<S> {
-    /// Each sample's own loss, (B,).
-    pub loss: Vec<S>,
-    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row.
-    pub gradient: Vec<S>,
-}
 
 /// A loss with all that its checks need, made once.
 #[derive(Debug)]
@@ -59,22 +50,7 @@ impl<'a> Subject<'a> {
 
     /// Loss and gradient by the derived formula.
     pub fn derived<S: Scalar>(&self, batch: &Batch<f64>) -> Outcome<S> {
-        let graph = &self.gradient.loss.graph;
-        let roots = [self.gradient.loss.row, self.gradient.target, self.gradient.other];
-        let mut values = evaluate(graph, &roots, &batch.convert::<S>());
-        let [row, target, other] = [0, 1, 2].map(|at| std::mem::take(&mut values[at]));
-        let spread = |values: &[S], row: usize| values[if values.len() == 1 { 0 } else { row }];
-        let mut gradient = if other.len() == batch.rows * batch.classes {
-            other
-        } else {
-            // A gradient that is the same for all cells of a row, or for all rows, is not a cell value.
-            let line = |row| std::iter::repeat_n(row, batch.classes);
-            (0..batch.rows).flat_map(line).map(|row| spread(&other, row)).collect()
-        };
-        for (row, &label) in batch.labels.iter().enumerate() {
-            gradient[row * batch.classes + label] = spread(&target, row);
-        }
-        Outcome { loss: (0..batch.rows).map(|i| spread(&row, i)).collect(), gradient }
+        outcome(&self.gradient, &batch.convert::<S>())
     }
 
     /// Each sample's loss by the program as it was written.

@@ -1,7 +1,7 @@
 //! One door before the backends: a loss and a checked batch in, loss and gradient out.
 
 use marlo_dfdx::DfdxError;
-use marlo_ir::eval::{Batch, Scalar, evaluate};
+use marlo_ir::eval::{Batch, Scalar, outcome};
 use marlo_ir::loss::Loss;
 use marlo_ir::schedule::RowProgram;
 use marlo_wgsl::{Gpu, GpuError, Kernel};
@@ -146,31 +146,7 @@ fn finite<S: Precision>(
 /// The reference computes in f64 whatever the precision of the inputs, so that what it gives is right to the last digit
 /// of f32: a logit of 128 in f32 would carry 64 ulp into the exponential.
 fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>) -> Outcome<S> {
-    let found = double(loss, &batch.convert::<f64>());
+    let found = outcome(&loss.gradient(), &batch.convert::<f64>());
     let narrow = |values: Vec<f64>| values.into_iter().map(S::from_f64).collect();
-    Outcome { loss: narrow(found.loss), mean_loss: found.mean_loss, gradient: narrow(found.gradient) }
-}
-
-fn double(loss: &Loss, batch: &Batch<f64>) -> Outcome<f64> {
-    let gradient = loss.gradient();
-    let roots = gradient.roots().map(|root| root.1);
-    let mut values = evaluate(&gradient.loss.graph, &roots, batch).into_iter();
-    let (row, total) = (values.next().unwrap_or_default(), values.next().unwrap_or_default());
-    let (target, other) = (values.next().unwrap_or_default(), values.next().unwrap_or_default());
-    let spread = |values: &[f64], row: usize| values[if values.len() == 1 { 0 } else { row }];
-    let mut matrix = if other.len() == batch.rows * batch.classes {
-        other
-    } else {
-        // A gradient that is the same for all cells of a row, or for all rows, is not a cell value.
-        let line = |row| (0..batch.classes).map(move |_| row);
-        (0..batch.rows).flat_map(line).map(|row| spread(&other, row)).collect()
-    };
-    for (row, &label) in batch.labels.iter().enumerate() {
-        matrix[row * batch.classes + label] = spread(&target, row);
-    }
-    Outcome {
-        loss: (0..batch.rows).map(|i| spread(&row, i)).collect(),
-        mean_loss: total[0],
-        gradient: matrix,
-    }
+    Outcome { loss: narrow(found.loss), mean_loss: found.total, gradient: narrow(found.gradient) }
 }

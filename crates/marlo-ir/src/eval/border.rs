@@ -31,6 +31,7 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
             (x[0] - other).abs() <= tolerance * x[0].abs().max(other.abs()).max(1.0)
         };
         match graph.op(id) {
+            _ if exact(graph, id) => continue,
             Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Relu | Op::Abs | Op::Min | Op::Max => {}
             Op::MaxK => {
                 mark_maximum(graph, id, batch, tolerance, &mut rows);
@@ -64,6 +65,14 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
         }
     }
     rows
+}
+
+/// Is a comparison one that rounding can't touch: of a value with itself, or of whole numbers?
+fn exact(graph: &Graph, id: Id) -> bool {
+    match graph.args(id) {
+        [a, b] => a == b || (graph.is_whole(*a) && graph.is_whole(*b)),
+        _ => false,
+    }
 }
 
 /// Marks the rows whose two greatest classes are as good as tied.

@@ -1,6 +1,6 @@
 //! Products: a number times powers of distinct bases.
 
-use super::{FAR, Simplifier};
+use super::Simplifier;
 use crate::graph::Id;
 use crate::op::Op;
 use crate::shape::Shape;
@@ -168,7 +168,7 @@ impl Simplifier {
             (_, _, Some(0.0)) => return self.number(1.0),
             (_, _, Some(1.0)) => return base,
             (_, Some(1.0), _) => return base,
-            (_, Some(-1.0), _) if self.whole(exponent, FAR) => return self.g.add(Op::Parity, &[exponent]),
+            (_, Some(-1.0), _) if self.g.is_whole(exponent) => return self.g.add(Op::Parity, &[exponent]),
             (_, _, Some(0.5)) => return self.apply(Op::Sqrt, &[base]),
             (Op::Exp, _, _) => {
                 let inside = self.g.args(base)[0];
@@ -180,18 +180,6 @@ impl Simplifier {
         match self.g.constant(exponent) {
             Some(e) if e.fract() == 0.0 && e.abs() <= 64.0 => self.product(&[(base, e)]),
             _ => self.g.add(Op::Pow, &[base, exponent]),
-        }
-    }
-
-    /// Is the value a whole number wherever it is defined, as far as can be told?
-    fn whole(&self, id: Id, depth: u32) -> bool {
-        match self.g.op(id) {
-            Op::Floor | Op::Parity => true,
-            Op::Const(n) => n.get().fract() == 0.0,
-            Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
-                depth > 0 && self.g.args(id).iter().all(|&a| self.whole(a, depth - 1))
-            }
-            _ => false,
         }
     }
 

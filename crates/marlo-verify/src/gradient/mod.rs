@@ -8,12 +8,12 @@
 
 mod pair;
 
-use marlo_ir::eval::{Batch, Scalar, on_border};
+use marlo_ir::eval::{Batch, Outcome, Scalar, on_border};
 use marlo_ir::loss::Loss;
 
 use crate::big::{Big, Precision};
 use crate::cases::{Case, Stratum, cases};
-use crate::oracle::{Outcome, Subject, largest};
+use crate::oracle::{Subject, largest};
 use crate::tracked::Tracked;
 
 pub use pair::{Counterexample, Pair, Place};

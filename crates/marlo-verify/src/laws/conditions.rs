@@ -50,11 +50,11 @@ fn needs(graph: &Graph, id: Id, range: &impl Fn(Id) -> Range) -> Option<(Id, &'s
             let polynomial = literal(1) == Some(0.0) && literal(0).is_some_and(|a| a.fract() == 0.0);
             (!polynomial).then(|| (args[2], "≠ ±1", inside(range(args[2]))))
         }
-        Op::Parity => Some((args[0], "is a whole number", is_whole(graph, args[0], 16))),
+        Op::Parity => Some((args[0], "is a whole number", graph.is_whole(args[0]))),
         Op::Pow => {
             let (base, exponent) = (range(args[0]), range(args[1]));
             // A whole exponent takes any base, but a negative one not 0.
-            let whole = literal(1).is_some_and(|e| e.fract() == 0.0) || is_whole(graph, args[1], 16);
+            let whole = literal(1).is_some_and(|e| e.fract() == 0.0) || graph.is_whole(args[1]);
             match (whole, exponent.nonnegative()) {
                 (true, true) => None,
                 (true, false) => Some((args[0], "≠ 0", base.nonzero)),
@@ -68,17 +68,4 @@ fn needs(graph: &Graph, id: Id, range: &impl Fn(Id) -> Range) -> Option<(Id, &'s
 
 fn inside(cosine: Range) -> bool {
     cosine.lo > -1.0 && cosine.hi < 1.0
-}
-
-/// Is the value a whole number, as far as can be told?
-fn is_whole(graph: &Graph, id: Id, depth: u32) -> bool {
-    let args = graph.args(id);
-    match graph.op(id) {
-        Op::Floor | Op::Parity => true,
-        Op::Const(n) => n.get().fract() == 0.0,
-        Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
-            depth > 0 && args.iter().all(|&a| is_whole(graph, a, depth - 1))
-        }
-        _ => false,
-    }
 }
