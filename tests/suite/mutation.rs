@@ -18,12 +18,18 @@ use marlo_verify::mutate::mutants;
 use marlo_verify::report::of_law;
 
 /// Mistakes that change nothing, and why: no verifier can find them.
-const HARMLESS: [(&str, &str, &str); 5] = [
+const HARMLESS: [(&str, &str, &str); 11] = [
     ("arcface_fallback", "in `f`: - became +", "cos(π + m) is cos(π - m)"),
     ("arcface_fallback", "+ for - at sub", "cos(π + m) is cos(π - m)"),
     ("sphereface", "in `n`: `n` detached", "a floor has no derivative"),
     ("mv_am_fixed", "in `h`: `h` detached", "h holds hyperparameters alone"),
     ("mv_arc_fixed", "in `h`: `h` detached", "h holds hyperparameters alone"),
+    ("mv_am_adaptive", "in `f`: 2 * s for s", "a margin does not hold s"),
+    ("mv_am_fixed", "in `f`: 2 * s for s", "a margin does not hold s"),
+    ("mv_arc_adaptive", "in `f`: 2 * s for s", "a margin does not hold s"),
+    ("mv_arc_fixed", "in `f`: 2 * s for s", "a margin does not hold s"),
+    ("sv_am", "in `f`: 2 * s for s", "a margin does not hold s"),
+    ("sv_arc", "in `f`: 2 * s for s", "a margin does not hold s"),
 ];
 
 /// How a mutant fared.

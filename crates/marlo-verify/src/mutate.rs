@@ -217,6 +217,16 @@ fn here(from: &Expr) -> Changed<Expr> {
                 format!("{0}[{other}] for {0}[{1}]", name.text, if other == "y" { "k" } else { "y" });
             vec![(mistake, with(ExprKind::Name { name: name.clone(), index: Some(index) }))]
         }
+        ExprKind::Name { name, index: None } => {
+            let two = with(ExprKind::Number { text: "2".to_owned(), value: 2.0 });
+            let twice = ExprKind::Binary {
+                operator: B::Multiply,
+                operator_span: from.span,
+                left: Box::new(two),
+                right: Box::new(from.clone()),
+            };
+            vec![(format!("2 * {0} for {0}", name.text), with(twice))]
+        }
         ExprKind::Call { callee, index, arguments } => {
             let other = match callee.text.as_str() {
                 "cos" => "sin",

@@ -9,6 +9,7 @@ use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
 use crate::cases::number;
+use crate::range::FAR;
 use crate::verdict::Verdict;
 
 /// Cosines, the roundest first.
@@ -37,7 +38,9 @@ pub(super) fn settings(loss: &Loss, effort: Effort) -> Vec<Vec<f64>> {
     let mut all = vec![default.clone()];
     for (at, param) in params.iter().enumerate() {
         let [low, high] = ends(param.low, param.high);
-        for value in [low, high, (low + high) / 2.0] {
+        // Without an upper end, a hyperparameter may be as large as a proof would take it to be.
+        let far = if param.high > FAR { [1e4, FAR] } else { [low, high] };
+        for value in [low, high, (low + high) / 2.0].into_iter().chain(far) {
             let mut changed = default.clone();
             changed[at] = value;
             all.push(changed);

@@ -62,6 +62,8 @@ pub struct Model {
     facts: Vec<Fact>,
     /// Ranges that hold for nodes from the start.
     clamps: Vec<(Id, Id, Id)>,
+    /// What was learnt of terms for every class and sample.
+    known: HashMap<Id, Value>,
 }
 
 /// The four views of a batch; see [`super`].
@@ -85,7 +87,7 @@ impl Model {
         let (roots, rest) = all.split_at(roots.len());
         let roots = roots.to_vec();
         let clamps: Vec<(Id, Id, Id)> = rest.chunks(3).map(|b| (b[0], b[1], b[2])).collect();
-        let facts = facts(&mut raise, &clamps);
+        let facts = facts(&mut raise, &roots, &clamps);
         let Raise { graph, angles } = raise;
         let mut wanted = roots.clone();
         wanted.extend(clamps.iter().flat_map(|c| [c.0, c.1, c.2]));
@@ -98,7 +100,31 @@ impl Model {
         let decides = |id: &Id| matches!(graph.op(*id), Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::InTopI);
         let decisions = order.iter().copied().filter(|id| seen[id.index()]).filter(decides).collect();
         let angles = angles.into_iter().collect();
-        Model { graph, order, leaves, roots, decisions, angles, facts, clamps }
+        let known = HashMap::new();
+        let mut model = Model { graph, order, leaves, roots, decisions, angles, facts, clamps, known };
+        model.learn();
+        model
+    }
+
+    /// Terms of reductions that are only defined, or only finite, case by case: every class and every sample is one that
+    /// could be in focus, so what holds there in all cases of its masks holds for each.
+    fn learn(&mut self) {
+        let reduces = |op: Op| op.is_class_reduction() || op.is_batch();
+        let nodes: Vec<Id> = self.order.iter().copied().filter(|&id| reduces(self.graph.op(id))).collect();
+        // With ranges on what is in focus, it is no longer like every other.
+        for node in nodes.into_iter().filter(|_| self.clamps.is_empty()) {
+            let term = self.graph.args(node)[0];
+            let Some(found) = self.enclose(&self.whole()) else { return };
+            let batch = self.graph.op(node).is_batch();
+            let view = if batch { View::OtherRow } else { View::OtherCell };
+            let plain = found.get(&self.graph, term, view);
+            if plain.defined && plain.range.is_finite() {
+                continue;
+            }
+            if let Some(value) = super::search::by_cases(self, term) {
+                self.known.insert(term, value);
+            }
+        }
     }
 
     /// The name of a leaf, as in `cos[y]`.
@@ -150,17 +176,26 @@ impl Model {
                 value.range = value.range.within(turns * Interval::PI);
             }
             state.focus[id.index()] = value;
+            let learnt = |value: Value| match self.known.get(&id) {
+                Some(known) => Value {
+                    range: value.range.within(known.range),
+                    defined: value.defined || known.defined,
+                    ..value
+                },
+                None => value,
+            };
             let anywhere = || declared(&self.graph, id).map(|range| self.leaf(id, range));
             match shape {
                 Shape::Scalar => {}
                 Shape::Row => {
                     state.other_row[id.index()] =
-                        anywhere().unwrap_or_else(|| self.value(state, id, View::OtherRow));
+                        anywhere().unwrap_or_else(|| learnt(self.value(state, id, View::OtherRow)));
                 }
                 Shape::Cell => {
-                    state.cell[id.index()] = anywhere().unwrap_or_else(|| self.value(state, id, View::Cell));
+                    state.cell[id.index()] =
+                        anywhere().unwrap_or_else(|| learnt(self.value(state, id, View::Cell)));
                     state.other_cell[id.index()] =
-                        anywhere().unwrap_or_else(|| self.value(state, id, View::OtherCell));
+                        anywhere().unwrap_or_else(|| learnt(self.value(state, id, View::OtherCell)));
                 }
             }
         }
@@ -358,7 +393,7 @@ fn declared(graph: &Graph, id: Id) -> Option<Interval> {
 }
 
 /// Everything that is known to be ordered, applied to every argument of a function that cares.
-fn facts(raise: &mut Raise, between: &[(Id, Id, Id)]) -> Vec<Fact> {
+fn facts(raise: &mut Raise, roots: &[Id], between: &[(Id, Id, Id)]) -> Vec<Fact> {
     let mut differences: Vec<Difference> = Vec::new();
     let mut known = |greater, less, when| differences.push(Difference { greater, less, when });
     for &(low, x, high) in between {
@@ -392,6 +427,7 @@ fn facts(raise: &mut Raise, between: &[(Id, Id, Id)]) -> Vec<Fact> {
         .filter(|&id| matches!(graph.op(id), Op::Exp | Op::Softplus | Op::Sigmoid | Op::Cos | Op::Sin))
         .map(|id| graph.args(id)[0])
         .chain(raise.angles.iter().map(|a| a.1))
+        .chain(roots.iter().copied())
         .filter(|&x| graph.leaf(x).is_none() && graph.node(x).depth < 24)
         .collect();
     about.sort();
@@ -442,6 +478,7 @@ fn is_angle(graph: &Graph, x: Id) -> bool {
         angles: HashMap::new(),
         facts: Vec::new(),
         clamps: Vec::new(),
+        known: HashMap::new(),
     };
     let found = model.enclose(&model.whole()).map(|state| state.at(x));
     found.and_then(|value| value.turns).is_some_and(|turns| Interval::UNIT.covers(turns))

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use marlo_ir::graph::Id;
 use marlo_ir::op::Op;
 
-use super::model::{Bounds, Enclosure, Model};
+use super::model::{Bounds, Enclosure, Model, Value};
 use crate::interval::Interval;
 
 /// What was found.
@@ -67,7 +68,7 @@ pub fn prove(model: &Model, distance: Distance, fails: Failure, collapse: Collap
 
 /// The cases of the first mask or floor that is open here.
 fn decide(model: &Model, bounds: &Bounds, found: &Enclosure) -> Option<Vec<Bounds>> {
-    let open = |id: &&marlo_ir::graph::Id| {
+    let open = |id: &&Id| {
         let range = found.at(**id).range;
         !range.is_point() && range.width() <= 16.0 && bounds.taken.iter().all(|t| t.0 != **id)
     };
@@ -86,6 +87,30 @@ fn decide(model: &Model, bounds: &Bounds, found: &Enclosure) -> Option<Vec<Bound
         Bounds { leaves: bounds.leaves.clone(), taken }
     };
     Some(cases.into_iter().map(case).collect())
+}
+
+/// What a node is on the whole box, put together from the cases of masks and floors.
+pub(super) fn by_cases(model: &Model, id: Id) -> Option<Value> {
+    let mut queue = vec![model.whole()];
+    let mut hull: Option<Value> = None;
+    let mut cases = 0;
+    while let Some(bounds) = queue.pop() {
+        cases += 1;
+        let Some(found) = model.enclose(&bounds) else { continue };
+        let value = found.at(id);
+        let good = value.defined && value.range.is_finite();
+        match decide(model, &bounds, &found).filter(|_| !good && cases < 64) {
+            Some(parts) => queue.extend(parts),
+            None => {
+                hull = Some(hull.map_or(value, |hull| Value {
+                    range: hull.range.hull(value.range),
+                    turns: None,
+                    defined: hull.defined && value.defined,
+                }));
+            }
+        }
+    }
+    hull
 }
 
 /// The two halves by the leaf that helps most.
