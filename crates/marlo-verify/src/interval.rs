@@ -344,9 +344,11 @@ impl Interval {
                 hull = hull.hull(Interval::point(sign));
             }
         }
-        // Between two zeros the sign is known.
-        let zero = (turns.lo + phase - 0.5).floor();
-        if turns.hi + phase - 0.5 <= zero + 1.0 {
+        // Between two zeros the sign is known. They are half-integers or integers, so these comparisons are exact.
+        let offset = 0.5 - phase;
+        let zero = (turns.lo - offset).floor();
+        let zero = if turns.lo < zero + offset { zero - 1.0 } else { zero };
+        if turns.hi <= zero + 1.0 + offset {
             let side = match (zero + 1.0 - 2.0 * phase).rem_euclid(2.0) == 0.0 {
                 true => Interval::new(0.0, 1.0),
                 false => Interval::new(-1.0, 0.0),
