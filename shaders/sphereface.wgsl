@@ -6,7 +6,7 @@
 //     where
 //       p_y = e^(s·ψ)/(e^(s·ψ) + Σ_{k≠y} e^(s·cos θ_k))
 //       p_k = e^(s·cos θ_k)/(e^(s·ψ) + Σ_{k≠y} e^(s·cos θ_k))
-//       n = ⌊m·θ_y/π⌋
+//       n = min(⌊m·θ_y/π⌋, -1 - ⌊-m⌋)
 //       ψ = (-1)^n·cos(m·θ_y) - 2·n
 
 struct Params {
@@ -16,6 +16,7 @@ struct Params {
     first: u32,
     s: f32,
     m: f32,
+    h1: f32, // -1 - ⌊-m⌋
     batch_size: f32, // B
     s_m: f32, // s·m
 }
@@ -193,11 +194,11 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let base = group.x * params.classes;
     let label = labels[row];
     let cos_y = cosines[base + label];
-    let n = floor(params.m * acos_(cos_y) / 3.1415927); // ⌊m·θ_y/π⌋
-    let r1 = parity_(n); // (-1)^n
-    let psi = cos_angle_(params.m, cos_y) * r1 - 2.0 * n; // (-1)^n·cos(m·θ_y) - 2·n
-    let r2 = params.s * psi; // s·ψ
-    let r3 = params.s_m * sin_ratio_(params.m, cos_y) * r1; // s·m·(-1)^n·sin(m·θ_y)/sin θ_y
+    let n = min(floor(params.m * acos_(cos_y) / 3.1415927), params.h1); // min(⌊m·θ_y/π⌋, -1 - ⌊-m⌋)
+    let r2 = parity_(n); // (-1)^n
+    let psi = cos_angle_(params.m, cos_y) * r2 - 2.0 * n; // (-1)^n·cos(m·θ_y) - 2·n
+    let r3 = params.s * psi; // s·ψ
+    let r4 = params.s_m * sin_ratio_(params.m, cos_y) * r2; // s·m·(-1)^n·sin(m·θ_y)/sin θ_y
     var lse_max_ = -1e30;
     var lse_sum_ = 0.0;
     var lse_block_ = 0.0;
@@ -223,20 +224,20 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         }
     }
     let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
-    let u = lse.x - r2 + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·ψ
+    let u = lse.x - r3 + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·ψ
     let one_minus_p_y = sigmoid_(u); // 1 - p_y
     let loss = softplus_(u); // -ln p_y
-    let r4 = params.s * one_minus_p_y; // s·(1 - p_y)
-    let r5 = -(r3 * one_minus_p_y / params.batch_size); // -s·m·(-1)^n·(1 - p_y)·sin(m·θ_y)/sin θ_y/B
+    let r5 = params.s * one_minus_p_y; // s·(1 - p_y)
+    let r6 = -(r4 * one_minus_p_y / params.batch_size); // -s·m·(-1)^n·(1 - p_y)·sin(m·θ_y)/sin θ_y/B
     for (var k = lane; k < params.classes; k += 64u) {
         if (k == label) {
             continue;
         }
         let cos_k = cosines[base + k];
-        gradients[base + k] = r4 * exp_(params.s * cos_k - lse.x - lse.y) / params.batch_size;
+        gradients[base + k] = r5 * exp_(params.s * cos_k - lse.x - lse.y) / params.batch_size;
     }
     if (lane == 0u) {
         losses[row] = loss;
-        gradients[base + label] = r5;
+        gradients[base + label] = r6;
     }
 }

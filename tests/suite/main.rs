@@ -15,3 +15,4 @@ mod ranges;
 mod real;
 mod shaders;
 mod typed;
+mod verify;

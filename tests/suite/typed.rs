@@ -90,7 +90,8 @@ fn losses() -> Vec<Loss> {
         }),
         typed::define("sphereface", |l| {
             let (s, m) = (scale(l, 32.0), l.param::<Factor>("m", 4.0, 1.0..=8.0));
-            let n = l.name("n", (m * l.theta_target() / PI).floor());
+            let last = -(-m).floor() - 1.0;
+            let n = l.name("n", (m * l.theta_target() / PI).floor().min(last));
             let psi = l.number(-1.0).pow(n) * (m * l.theta_target()).cos() - 2.0 * n;
             let psi = l.name("psi", psi);
             ce(softmax(s * psi, s * l.cos_other()))

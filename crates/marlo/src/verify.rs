@@ -63,7 +63,8 @@ pub fn equivalent(
     when: &str,
     library: &dyn Library,
 ) -> Result<(Verdict, Vec<laws::Step>), (String, Vec<Diagnostic>)> {
-    let text = format!("{}\n\nlaw {when} => {equals}\n", source.trim_end());
+    let space = if when.is_empty() { "" } else { " " };
+    let text = format!("{}\n\nlaw{space}{when} => {equals}\n", source.trim_end());
     let compiled = marlo_lang::compile(&text, library).map_err(|errors| (text, errors))?;
     let Some(law) = compiled.laws.last() else {
         return Ok((Verdict::Unknown { why: "there is no law".into() }, Vec::new()));

@@ -63,7 +63,7 @@ pub(crate) fn describe(compiled: &Compiled) -> String {
     );
     let _ = writeln!(
         out,
-        "  laws {}, claims {} (kept, not proved here)",
+        "  laws {}, claims {} (`marlo verify` proves them)",
         compiled.laws.len(),
         compiled.claims.len()
     );

@@ -75,13 +75,14 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         equivalent(&first.text, &args.a, &equals, &when, &library).map_err(|(source, diagnostics)| {
             CliError::Program { path: format!("{} and the law", first.path), source, diagnostics }
         })?;
-    let law = if when.is_empty() { equals } else { format!("{when} => {equals}") };
+    let given = if when.is_empty() { String::new() } else { format!("where {when}: ") };
+    let law = format!("{given}{} = {equals}", compiled.loss.name);
     if args.json {
         let mut value = verdict.json();
-        value["law"] = format!("{} = {law}", compiled.loss.name).into();
+        value["law"] = law.into();
         print(&format!("{value:#}\n"))?;
     } else {
-        print(&format!("{}, {law}\n  {verdict}\n", compiled.loss.name))?;
+        print(&format!("{law}\n  {verdict}\n"))?;
         if !steps.is_empty() {
             print(&marlo::verify::proof(&steps, args.steps))?;
         }
