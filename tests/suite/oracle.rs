@@ -374,8 +374,8 @@ fn sphereface_with_the_norm_as_its_scale() {
             {
                 let ours = ours / count as f64;
                 // At θ = π the code starts a piece that the paper does not have, and pushes the target the wrong way.
-                let turned = class as i64 == inputs.labels[row]
-                    && inputs.cos.data[row * classes + class] == -1.0;
+                let turned =
+                    class as i64 == inputs.labels[row] && inputs.cos.data[row * classes + class] == -1.0;
                 let theirs = if turned { &-theirs } else { theirs };
                 assert!(
                     close(ours, *theirs),

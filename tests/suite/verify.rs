@@ -53,7 +53,9 @@ fn every_spec_keeps_its_promises() {
         for line in &report.lines {
             let fine = match (&line.verdict, line.subject) {
                 (Verdict::Proved { .. }, _) | (Verdict::Checked { .. }, Subject::Gradient) => true,
-                (Verdict::Checked { .. }, Subject::Law) => CHECKED.iter().any(|law| line.claim.starts_with(law)),
+                (Verdict::Checked { .. }, Subject::Law) => {
+                    CHECKED.iter().any(|law| line.claim.starts_with(law))
+                }
                 _ => false,
             };
             assert!(fine, "{}: {}: {}", report.loss, line.claim, line.verdict);
@@ -85,7 +87,8 @@ fn page(reports: &[Report]) -> String {
                 Some(jump) => format!("the loss jumps by up to {:.4} at the places tried", jump.loss),
                 None => "not met".to_owned(),
             };
-            let step = border.step.as_ref().map_or(String::new(), |(of, step)| format!("; {of} steps by {step}"));
+            let step =
+                border.step.as_ref().map_or(String::new(), |(of, step)| format!("; {of} steps by {step}"));
             let _ = writeln!(out, "- {}, where {}: {jump}{step}", report.loss, border.place);
         }
     }
@@ -104,7 +107,8 @@ prove finite, pulls_target, pushes_others, nonnegative(f)
 ";
     let compiled = marlo::compile(text, &Shipped::default()).expect("it is right");
     let report = verify(&compiled, text, "wrong.loss", None, &effort());
-    let said = |claim: &str| report.lines.iter().find(|line| line.claim == claim).map(|line| line.verdict.clone());
+    let said =
+        |claim: &str| report.lines.iter().find(|line| line.claim == claim).map(|line| line.verdict.clone());
     assert!(report.is_refuted());
     for claim in ["law m = 0 => normface(s)", "pulls_target"] {
         match said(claim) {
@@ -140,7 +144,9 @@ fn losses_are_compared_ad_hoc() {
 fn the_page_on_verification_names_what_there_is() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/verification.md"));
     let page = page.expect("docs/verification.md");
-    for word in ["proved", "checked", "refuted", "unknown", "finite", "pulls_target", "2³²", "MARLO_FUZZ_SECONDS"] {
+    for word in
+        ["proved", "checked", "refuted", "unknown", "finite", "pulls_target", "2³²", "MARLO_FUZZ_SECONDS"]
+    {
         assert!(page.contains(word), "{word}");
     }
 }

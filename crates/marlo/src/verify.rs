@@ -65,7 +65,17 @@ pub fn equivalent(
 ) -> Result<(Verdict, Vec<laws::Step>), (String, Vec<Diagnostic>)> {
     let space = if when.is_empty() { "" } else { " " };
     let text = format!("{}\n\nlaw{space}{when} => {equals}\n", source.trim_end());
-    let compiled = marlo_lang::compile(&text, library).map_err(|errors| (text, errors))?;
+    let compiled = match marlo_lang::compile(&text, library) {
+        Ok(compiled) => compiled,
+        Err(errors) => return Err((text, errors)),
+    };
+    // A law outside of a hyperparameter's range is about nothing.
+    let start = source.trim_end().len();
+    let about = |warning: &&Diagnostic| warning.primary.span.start >= start;
+    let warnings: Vec<Diagnostic> = compiled.warnings.iter().filter(about).cloned().collect();
+    if !warnings.is_empty() {
+        return Err((text, warnings));
+    }
     let Some(law) = compiled.laws.last() else {
         return Ok((Verdict::Unknown { why: "there is no law".into() }, Vec::new()));
     };

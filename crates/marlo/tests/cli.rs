@@ -213,3 +213,76 @@ fn good_output() {
     let _ = writeln!(out, "own.loss after fmt:\n{formatted}");
     insta::assert_snapshot!(out);
 }
+
+const WRONG: &str = "loss wrong(s: Scale = 64 in 1..128, m: Angle = 0.5 in 0..pi/2) {
+    ce(softmax(s * cos(theta[y] + m), s * cos[k]))
+}
+
+law m = 0 => cosface(s, 0)
+law       => arcface(s, m + 0.001)
+prove finite, pulls_target
+";
+
+/// What is refuted ends in exit code 1 and in a command that shows it.
+#[test]
+fn a_counterexample_can_be_replayed() {
+    let folder = folder("verify");
+    std::fs::write(folder.join("wrong.loss"), WRONG).expect("written");
+    let found = marlo(&folder, "verify wrong.loss --cases 26 --json");
+    assert_eq!(found.status.code(), Some(1), "{}", text(&found.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&found.stdout).expect("JSON");
+    let line = |claim: &str| {
+        let lines = report["lines"].as_array().expect("lines");
+        lines.iter().find(|line| line["claim"] == claim).unwrap_or_else(|| panic!("{claim}")).clone()
+    };
+    assert_eq!(line("finite")["verdict"], "proved");
+    assert_eq!(line("law m = 0 => cosface(s, 0)")["verdict"], "proved");
+    assert!(line("law m = 0 => cosface(s, 0)")["proof"].as_array().is_some_and(|steps| !steps.is_empty()));
+    assert_eq!(line("law => arcface(s, m + 0.001)")["verdict"], "refuted");
+    let claim = line("pulls_target");
+    assert_eq!(claim["verdict"], "refuted");
+    let replay =
+        claim["replay"].as_str().expect("a command").strip_prefix("marlo ").expect("of marlo").to_owned();
+    let shown = summary(&folder, &replay);
+    let gradient = shown["gradient"][0][0].as_f64().expect("a gradient");
+    assert!(gradient > 0.0, "{shown}");
+}
+
+#[test]
+fn equal_losses_are_told_from_others() {
+    let folder = folder("equiv");
+    std::fs::write(folder.join("wrong.loss"), WRONG).expect("written");
+    let run = |line: &str| {
+        let found = marlo(&folder, line);
+        (found.status.code(), text(&found.stdout))
+    };
+    let (code, said) = run("equiv mv_arc_adaptive arcface --when t=0 --steps 0");
+    assert_eq!(code, Some(0));
+    assert!(
+        said.starts_with("where t = 0: mv_arc_adaptive = arcface(s: s, m: m)\n  proved: normal form; "),
+        "{said}"
+    );
+    assert_eq!(run("equiv wrong.loss arcface").0, Some(0));
+    assert_eq!(run("equiv arcface wrong.loss --json").0, Some(0));
+    let (code, said) = run("equiv arcface cosface");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("REFUTED") && said.contains("marlo eval arcface --row="), "{said}");
+    let (code, said) = run("equiv arcface_straight_through arcface");
+    assert_eq!(code, Some(1));
+    assert!(said.contains("the losses are equal, their gradients are not"), "{said}");
+}
+
+#[test]
+fn without_an_adapter_the_rest_is_verified() {
+    let folder = folder("verify_no_gpu");
+    let found = Command::new(env!("CARGO_BIN_EXE_marlo"))
+        .args(["verify", "normface", "--cases", "13"])
+        .current_dir(&folder)
+        .env("VK_ICD_FILENAMES", "/nowhere")
+        .env("VK_DRIVER_FILES", "/nowhere")
+        .output()
+        .expect("the program starts");
+    assert!(found.status.success(), "{}", text(&found.stderr));
+    assert!(text(&found.stderr).contains("the shader is not tried"), "{}", text(&found.stderr));
+    assert!(!text(&found.stdout).contains("wgpu"));
+}

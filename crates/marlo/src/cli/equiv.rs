@@ -1,7 +1,6 @@
 //! `marlo equiv`: are two losses equal, and their gradients?
 
 use marlo::lang::Library;
-use marlo::lang::ast;
 use marlo::verify::equivalent;
 
 use super::error::CliError;
@@ -10,7 +9,7 @@ use super::{print, spec};
 /// Arguments of `marlo equiv`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A loss by name is called with the hyperparameters of A that it has, too; the rest has its defaults.\n\
+    after_help = "A loss by name is called with the hyperparameters of A that it has, too (same name and kind); the rest\nhas its defaults.\n\
     Examples: marlo equiv mv_arc_adaptive arcface --when t=0\n          marlo equiv sv_am 'mv_am_adaptive(s, m, t - 1)'"
 )]
 pub(crate) struct Args {
@@ -60,12 +59,11 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
                     "both losses are called `{name}`: give one of them another name"
                 )));
             }
-            let has = |name: &str| compiled.loss.graph.params.iter().any(|param| param.name == name);
-            let given = other.file.loss.iter().flat_map(|loss: &ast::Loss| &loss.parameters);
-            let given: Vec<String> = given
-                .filter(|parameter| parameter.index.is_none() && has(&parameter.name.text))
-                .map(|parameter| format!("{0}: {0}", parameter.name.text))
-                .collect();
+            let ours = &compiled.loss.graph.params;
+            let shared = other.loss.graph.params.iter().filter(|theirs| {
+                ours.iter().any(|param| param.name == theirs.name && param.kind == theirs.kind)
+            });
+            let given: Vec<String> = shared.map(|param| format!("{0}: {0}", param.name)).collect();
             (format!("{name}({})", given.join(", ")), Some((name, source)))
         }
     };

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
-    let gpu = match Gpu::new(None) {
+    let gpu = || match Gpu::new(None) {
         Ok(gpu) => Some(gpu),
         Err(error) => {
             say(&format!("warning: the shader is not tried: {error}"));
@@ -58,9 +58,9 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let reports = match &args.spec {
         Some(name) => {
             let (source, compiled) = spec::compile(name)?;
-            vec![verify(&compiled, &source.text, name, gpu.as_ref(), &effort)]
+            vec![verify(&compiled, &source.text, name, gpu().as_ref(), &effort)]
         }
-        None => all(gpu.as_ref(), &effort)?,
+        None => all(gpu().as_ref(), &effort)?,
     };
     show(args, &reports)?;
     if reports.iter().any(Report::is_refuted) { Err(CliError::Said) } else { Ok(()) }
