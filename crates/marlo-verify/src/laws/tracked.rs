@@ -1,4 +1,6 @@
 //! Numbers that know how far rounding may have taken them: what tells a false law from a rounded true one.
+//!
+//! Unlike in [`crate::tracked`] a literal is rounded, too: a law means the decimal that was written, and π.
 
 use std::cmp::Ordering;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Rem, RemAssign, Sub, SubAssign};
