@@ -75,8 +75,11 @@ pub struct Line {
 /// All that was found of a loss.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The loss.
+    /// The loss's name.
     pub loss: String,
+    /// What a user calls it on the command line.
+    pub name: String,
+    program: Loss,
     /// What is claimed of it, and how that stands.
     pub lines: Vec<Line>,
     /// The digits that each backend keeps.
@@ -114,6 +117,8 @@ pub fn verify(
     }
     Report {
         loss: loss.name.clone(),
+        name: name.to_owned(),
+        program: loss.clone(),
         lines,
         accuracy: accuracy(loss, witnesses, effort.accuracy, 1),
         borders: borders(loss),
@@ -252,6 +257,9 @@ impl Report {
         let _ = writeln!(out, "  error against 256 bits, in units of the last place");
         for found in &self.accuracy {
             let _ = writeln!(out, "    {}", accuracy_line(found));
+            if let Some(worst) = &found.loss.worst {
+                let _ = writeln!(out, "             {}", worst.case.replay(&self.program, &self.name));
+            }
         }
         if !self.borders.is_empty() {
             let _ = writeln!(out, "  borders");

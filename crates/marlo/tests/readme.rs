@@ -19,7 +19,7 @@ fn the_tour_is_true() {
         "loss wrong(s: Scale = 32, m: Angle = 0.5) {\n    ce(softmax(s * (cos[y] + m), s * cos[k]))\n}\n";
     std::fs::write(folder.join("wrong.loss"), wrong).expect("written");
     let shown = shown();
-    assert_eq!(shown.len(), 4);
+    assert_eq!(shown.len(), 5);
     // The differences of `agree` depend on the driver; the mean losses do not.
     for (line, output) in shown.iter().filter(|(line, _)| line != "agree") {
         let found = Command::new(env!("CARGO_BIN_EXE_marlo"))
