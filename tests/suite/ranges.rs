@@ -78,3 +78,45 @@ fn random_programs_stay_in_their_enclosures() {
     }
     drawn(60, 23, 1500).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
 }
+
+/// What is proved of a random program holds wherever it is tried.
+#[test]
+fn proved_claims_hold_on_random_programs() {
+    use marlo::lang::ast;
+    use marlo::lang::{Claim, ClaimName, Span};
+    use marlo_verify::claims::{Effort, decide};
+    use marlo_verify::verdict::Verdict;
+
+    const CLAIMS: [ClaimName; 4] =
+        [ClaimName::Finite, ClaimName::PullsTarget, ClaimName::PushesOthers, ClaimName::Nonnegative];
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        let loss = program(&bytes, Allow::All);
+        let effort = Effort { boxes: 60, cases: 20 };
+        for name in CLAIMS {
+            let span = Span::default();
+            let word = ast::Name { text: String::new(), span };
+            let source = ast::Claim { name: word, arguments: Vec::new(), span };
+            let verdict = decide(&loss, &Claim { name, arguments: Vec::new(), source }, effort);
+            if !matches!(verdict, Verdict::Proved { .. }) {
+                continue;
+            }
+            let batch = random_batch(&loss, seed, 12, 5);
+            let gradient = loss.row_gradient();
+            let roots = [gradient.loss.row, gradient.target, gradient.other];
+            let found = evaluate(&gradient.loss.graph, &roots, &batch);
+            let largest = found.iter().flatten().fold(1.0_f64, |m, x| m.max(x.abs()));
+            let broken = match name {
+                ClaimName::Finite => found.iter().flatten().any(|x| !x.is_finite()),
+                ClaimName::PullsTarget => found[1].iter().any(|&x| x > 1e-9 * largest),
+                ClaimName::PushesOthers => found[2].iter().any(|&x| x < -1e-9 * largest),
+                _ => found[0].iter().any(|&x| x < -1e-9 * largest),
+            };
+            if broken {
+                let text = loss.graph.print(&[("row", loss.row)]);
+                return TestResult::error(format!("{name:?} {verdict}: {found:?}\n{text}"));
+            }
+        }
+        TestResult::passed()
+    }
+    drawn(40, 29, 500).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
