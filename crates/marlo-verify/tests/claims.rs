@@ -194,3 +194,58 @@ fn continuous_borders_are_told() {
     assert_eq!(place("if cos[y] > 0 then cos[y] else 2 * cos[y] + 1 + 0 * m"), [false]);
     assert_eq!(place("cos[y] * floor(m)"), [] as [bool; 0]);
 }
+
+/// False claims that once were, or could be, taken for true: a value that jumps between the corners of its parameters, a
+/// stop-gradient that hides a slope, a pole, a corner outside of a claim's range, odd powers, two borders in one place,
+/// masks inside reductions, derivatives that are sums over classes or samples, a share.
+const TRAPS: &[&str] = &[
+    "nonnegative(if u > 0.501 and u < 0.502 then -1 else 1)",
+    "bounded(if floor(10000 * u) == 5013 then -1 else 1, 0, 2)",
+    "nonnegative(1 - 2 * (floor(u + 0.4985) - floor(u + 0.4975)))",
+    "nonnegative(detach((u - 0.505)^2 - 0.000001))",
+    "nonnegative(1 / (u - 0.505) + 500)",
+    "decreasing((u - 0.499)^2, u in 0..0.5)",
+    "decreasing(if u * u > t then (t - 0.805) * 2 else 0, u in 0..0.9)",
+    "nonnegative(min(100000 * (cos[y] + 0.9395) * (cos[y] + 0.9305), 1)^65)",
+    "decreasing(-10 * u + (if u > 0.5 and 2 * u > 1 then 0.01 else 0), u in 0..1)",
+    "decreasing(-10 * u + floor(u + 0.3) * floor(2 * u + 0.6) * 0.01, u in 0..1)",
+    "increasing(min(abs(sum[k](if cos[k] > cos[y] then 1 else 0) - 1), 1), cos[y] in -1..1)",
+    "decreasing(max[k](if cos[k] > cos[y] then 1 else 0) * sum[k](cos[k] - cos[y]), cos[y] in -1..1)",
+    "increasing(1.5 * mean[k](cos[k]) - cos[k], cos[k] in -1..1)",
+    "increasing(2 * mean[i](cos[y]) - cos[y], cos[y] in -1..1)",
+    "increasing(top[i](1 - cos[y], u), u in 0..1)",
+];
+
+#[test]
+fn no_trap_is_taken_for_proved() {
+    for claim in TRAPS {
+        let text = format!(
+            "loss own(u: Real = 0.3 in 0..1, t: Real = 0.5 in 0..1) {{ 1 - cos[y] + 0 * (u + t) }}\nprove {claim}\n"
+        );
+        let verdict = verdicts(&text).remove(0);
+        assert!(!matches!(verdict, Verdict::Proved { .. }), "{claim}: {verdict}");
+    }
+    // The derivative jumps to the other sign between two values of a hyperparameter.
+    let text =
+        "loss own(u: Real = 0.3 in 0..1) { (1 - cos[y]) * (if u > 0.501 and u < 0.502 then -1 else 1) }
+prove pulls_target";
+    assert!(!matches!(verdicts(text).remove(0), Verdict::Proved { .. }));
+}
+
+/// True claims that rounding makes look false, and ranges that reach past what x can be.
+#[test]
+fn rounding_refutes_nothing() {
+    for claim in [
+        "nonnegative((u + cos[y]) - u - cos[y])",
+        "nonnegative((u + cos[y])^2 - u^2 - 2 * u * cos[y])",
+        "nonnegative(10000000000 * (cos(theta[y] + m) - (cos[y] * cos(m) - sin(theta[y]) * sin(m))))",
+        "decreasing(cos(theta[y]), theta[y] in 0..2 * pi)",
+        "decreasing(cos(m), m in 0..2 * pi)",
+    ] {
+        let text = format!(
+            "loss own(u: Real = 1 in 0.., m: Angle = 0.5 in 0..pi/2) {{ 1 - cos[y] + 0 * (u + sin(m)) }}\nprove {claim}\n"
+        );
+        let verdict = verdicts(&text).remove(0);
+        assert!(!verdict.is_refuted(), "{claim}: {verdict}");
+    }
+}

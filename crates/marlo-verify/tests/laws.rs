@@ -336,3 +336,30 @@ fn the_gradient_of_a_margin_is_known_away_from_its_poles() {
     assert_eq!(found.normal_form, Sameness::Equal);
     assert!(found.side_conditions.iter().any(|c| c.text == "cos[y] ≠ ±1" && !c.holds), "{found:?}");
 }
+
+/// A quotient that is 0 where its numerator is must not be taken for one that never is.
+#[test]
+fn quotients_that_may_be_0_are_no_proof() {
+    let header = "s: Scale = 32 in 1..128, norm[i]: Norm";
+    let body = "s * (1 - cos[y]) + s * norm[i]";
+    for other in [
+        "s * (1 - cos[y]) + (if norm[i] / (norm[i] + 1) > 0 then s * norm[i] else s * 1)",
+        "s * (1 - cos[y]) + s * norm[i] + (if norm[i] / (norm[i] + 1) == 0 then 1 else 0)",
+        "s * (1 - cos[y]) + s * norm[i] + ln(norm[i] / (norm[i] + 1)) - ln(norm[i] / (norm[i] + 1))",
+        "(s * (1 - cos[y]) + s * norm[i]) * ((norm[i] / (norm[i] + 1)) / (norm[i] / (norm[i] + 1)))",
+        "s * (1 - cos[y]) + s * norm[i] + s * cos[y] * (if theta[y] / (theta[y] + 1) > 0 then 0 else 1)",
+    ] {
+        let (left, right) = (loss(header, body), loss(header, other));
+        let verdict = decide_losses(&left, &right, Limits::default());
+        assert!(!matches!(verdict, LawVerdict::Proved { .. }), "{other}: {verdict:?}");
+    }
+}
+
+/// Equal values do not prove equal gradients where one hides behind a stop-gradient.
+#[test]
+fn a_gradient_behind_a_stop_is_asked_for_itself() {
+    let left = loss(S, "s * (1 - cos[y])");
+    let right = loss(S, "s * (1 - (if cos[y] > 0.501 and cos[y] < 0.5015 then detach(cos[y]) else cos[y]))");
+    let verdict = decide_losses(&left, &right, Limits::default());
+    assert!(!matches!(verdict, LawVerdict::Proved { gradients: Gradients::Agree { .. }, .. }), "{verdict:?}");
+}

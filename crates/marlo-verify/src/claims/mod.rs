@@ -14,12 +14,12 @@ use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::{Gradient, Loss};
 use marlo_ir::op::Op;
 use marlo_ir::shape::Shape;
-use marlo_ir::simplify::simplify;
+use marlo_ir::simplify::{simplify, without_detach};
 use marlo_lang::{Claim, ClaimName};
 
 use crate::interval::Interval;
 use crate::range::search::{Outcome, prove};
-use crate::range::{Leaf, Model, written_out};
+use crate::range::{Bounds, Leaf, Model, Value, written_out};
 use crate::verdict::Verdict;
 
 /// How much work a claim may be.
@@ -102,62 +102,87 @@ fn by_intervals(
     between: &[(Id, Id, Id)],
     effort: Effort,
 ) -> (Model, Outcome) {
-    // What depends on hyperparameters alone may be 0 at a corner, where boxes never get small enough: there the
-    // slopes tell that the corner is the least.
-    let mut graph = graph.clone();
-    let mut roots = vec![root];
-    let mut between = between.to_vec();
-    if graph.shape(root) == Shape::Scalar && !graph.depends(root, Op::is_batch) {
-        let ends = between.iter().flat_map(|b| [b.0, b.1, b.2]);
-        let (plain, mut nodes) = written_out(&graph, &std::iter::once(root).chain(ends).collect::<Vec<Id>>());
-        graph = plain;
-        let params: Vec<Id> = graph.ids().filter(|&id| matches!(graph.op(id), Op::Param(_))).collect();
-        let slopes = differentiate(&mut graph, nodes[0], &params);
-        nodes.extend(params.iter().chain(&slopes));
-        let (simple, map) = simplify(&graph, &nodes);
-        graph = simple;
-        nodes.iter_mut().for_each(|id| *id = map[id.index()].unwrap_or(*id));
-        let rest = nodes.split_off(1);
-        let (ends, names) = rest.split_at(3 * between.len());
-        between = ends.chunks(3).map(|b| (b[0], b[1], b[2])).collect();
-        roots = [nodes.as_slice(), names].concat();
-    }
-    let model = Model::new(&graph, &roots, &between);
+    let model = Model::new(graph, &[root], between);
+    let corner = Corner::of(graph, root);
+    let far = |value: Value| {
+        let far = match sign {
+            Sign::NotAbove => value.range.hi,
+            Sign::NotBelow => -value.range.lo,
+        };
+        if value.defined { far } else { f64::INFINITY }
+    };
     let root = model.roots[0];
     let outcome = prove(
         &model,
-        &|found| {
-            let value = found.at(root);
-            let far = match sign {
-                Sign::NotAbove => value.range.hi,
-                Sign::NotBelow => -value.range.lo,
-            };
-            if value.defined { far } else { f64::INFINITY }
-        },
+        &|found| far(found.at(root)),
         &|found| {
             let range = found.at(root).range;
             found.at(root).defined && if sign == Sign::NotAbove { range.lo > 0.0 } else { range.hi < 0.0 }
         },
-        &|found, bounds| {
-            let names = model.roots.len() / 2;
-            let mut moved = false;
-            for at in 0..names {
-                let (param, slope) = (model.roots[1 + at], found.at(model.roots[1 + names + at]).range);
-                let Some(place) = model.leaves.iter().position(|leaf| leaf.id == param) else { continue };
-                let range = bounds.leaves[place];
-                let rises = slope.lo >= 0.0;
-                if range.is_point() || !(rises || slope.hi <= 0.0) {
-                    continue;
-                }
-                let low = rises == (sign == Sign::NotBelow);
-                bounds.leaves[place] = Interval::point(if low { range.lo } else { range.hi });
-                moved = true;
-            }
-            moved
-        },
+        &|bounds| corner.as_ref().is_some_and(|corner| corner.holds(&model, bounds, sign, &far)),
         effort.boxes,
     );
     (model, outcome)
+}
+
+/// A value of hyperparameters alone. It may be 0 at a corner of their ranges, where boxes never get small enough: there the
+/// signs of its slopes tell that the corner is the least.
+struct Corner {
+    /// Without what holds for the value in focus: the way to the corner may leave that.
+    model: Model,
+}
+
+impl Corner {
+    /// Nothing where the value varies with the sample, has steps, or the batch is in it: slopes say nothing of those.
+    fn of(graph: &Graph, root: Id) -> Option<Corner> {
+        let steps = |op: Op| {
+            let decides = matches!(op, Op::Lt | Op::Le | Op::Eq | Op::Select | Op::Floor | Op::Parity);
+            decides || op == Op::KeptI || op.is_batch() || op.is_class_reduction()
+        };
+        let (mut graph, nodes) = written_out(graph, &[root]);
+        if graph.shape(nodes[0]) != Shape::Scalar || graph.depends(nodes[0], steps) {
+            return None;
+        }
+        // A stop-gradient hides a slope.
+        let (plain, map) = without_detach(&graph, &nodes);
+        let root = map[nodes[0].index()]?;
+        graph = plain;
+        let params: Vec<Id> = graph.ids().filter(|&id| matches!(graph.op(id), Op::Param(_))).collect();
+        let slopes = differentiate(&mut graph, root, &params);
+        let all: Vec<Id> = [&[root], params.as_slice(), &slopes].concat();
+        let (simple, map) = simplify(&graph, &all);
+        let all: Vec<Id> = all.iter().map(|id| map[id.index()].unwrap_or(*id)).collect();
+        Some(Corner { model: Model::new(&simple, &all, &[]) })
+    }
+
+    /// Does the claim hold at the hardest corner of a box, and so on all of it?
+    fn holds(&self, of: &Model, bounds: &Bounds, sign: Sign, far: &dyn Fn(Value) -> f64) -> bool {
+        let mut here = self.model.whole();
+        for (leaf, range) in self.model.leaves.iter().zip(&mut here.leaves) {
+            let name = self.model.name(leaf.id);
+            if let Some(at) = of.leaves.iter().position(|other| of.name(other.id) == name) {
+                *range = bounds.leaves[at];
+            }
+        }
+        let Some(found) = self.model.enclose(&here) else { return false };
+        let value = found.at(self.model.roots[0]);
+        if !value.defined || !value.range.is_finite() {
+            return false;
+        }
+        let names = self.model.roots.len() / 2;
+        for at in 0..names {
+            let (param, slope) = (self.model.roots[1 + at], found.at(self.model.roots[1 + names + at]));
+            let Some(place) = self.model.leaves.iter().position(|leaf| leaf.id == param) else { continue };
+            let rises = slope.range.lo >= 0.0;
+            if !slope.defined || !(rises || slope.range.hi <= 0.0) {
+                continue;
+            }
+            let range = here.leaves[place];
+            let low = rises == (sign == Sign::NotBelow);
+            here.leaves[place] = Interval::point(if low { range.lo } else { range.hi });
+        }
+        self.model.enclose(&here).is_some_and(|found| far(found.at(self.model.roots[0])) <= 0.0)
+    }
 }
 
 fn boxes(count: usize) -> String {
@@ -169,7 +194,7 @@ fn place(model: &Model, at: &[Interval]) -> String {
     let name = |leaf: &Leaf| model.name(leaf.id);
     let parts: Vec<String> =
         model.leaves.iter().zip(at).map(|(leaf, range)| format!("{} in {range}", name(leaf))).collect();
-    parts.join(", ")
+    if parts.is_empty() { "the only point there is".into() } else { parts.join(", ") }
 }
 
 /// A derivative that has a sign.
@@ -228,7 +253,7 @@ fn finite(loss: &Loss, effort: Effort) -> Verdict {
             roots.iter().filter(bad).count() as f64
         },
         &|_| false,
-        &|_, _| false,
+        &|_| false,
         effort.boxes,
     );
     match outcome {

@@ -15,7 +15,7 @@ use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign, boxes, by_intervals, place, refute};
 use crate::range::Model;
-use crate::range::search::Outcome;
+use crate::range::search::{Outcome, prove};
 use crate::verdict::Verdict;
 
 /// What runs, from where to where.
@@ -28,6 +28,8 @@ struct Run {
     x: Id,
     low: Id,
     high: Id,
+    /// The declared range of a hyperparameter that was made an input.
+    bounds: Option<(Id, Id)>,
     /// The sign of the derivative by the leaf that is claimed.
     sign: Sign,
 }
@@ -37,7 +39,7 @@ pub(super) fn decide(loss: &Loss, claim: &Claim, effort: Effort) -> Verdict {
         return found;
     }
     let Some(run) = run(loss, claim) else {
-        return Verdict::Unknown { why: "a value that varies with the class is reduced over x".into() };
+        return Verdict::Unknown { why: "x moves other classes or samples than the value's own".into() };
     };
     let mut count = 0;
     match slope(&run, run.value, effort) {
@@ -75,9 +77,18 @@ fn run(loss: &Loss, claim: &Claim) -> Option<Run> {
     let sign = if falls == turned { Sign::NotBelow } else { Sign::NotAbove };
     let shape = graph.shape(of);
     let mut at = [of, leaf, by, low, high];
+    // A derivative is that of the sum over what the value varies with; where one x moves more than its own value, that is
+    // another number.
+    let moves =
+        |op: Op| op.is_batch() || op == Op::KeptI || (shape == Shape::Cell && op.is_class_reduction());
+    if graph.depends(of, moves) {
+        return None;
+    }
+    let mut bounds = None;
     if graph.shape(leaf) < shape {
-        if shape == Shape::Cell && graph.depends(of, Op::is_class_reduction) {
-            return None;
+        if let Op::Param(p) = graph.op(leaf) {
+            let param = &graph.params[p as usize];
+            bounds = Some((param.low, param.high));
         }
         let (axis, place) = match shape {
             Shape::Cell => (Axis::Classes, At::Other),
@@ -92,16 +103,19 @@ fn run(loss: &Loss, claim: &Claim) -> Option<Run> {
         at.copy_from_slice(&fresh);
     }
     let [value, leaf, x, low, high] = at;
-    Some(Run { graph, value, leaf, x, low, high, sign })
+    let bounds = bounds.map(|(low, high)| (graph.number(low), graph.number(high)));
+    Some(Run { graph, value, leaf, x, low, high, bounds, sign })
 }
 
 /// The derivative of a node by x has the sign between borders; gives the number of boxes.
 fn slope(run: &Run, of: Id, effort: Effort) -> Result<usize, String> {
     let mut graph = run.graph.clone();
     let by = differentiate(&mut graph, of, &[run.leaf])[0];
-    let (simple, map) = simplify(&graph, &[by, run.low, run.x, run.high]);
+    let (low, high) = run.bounds.unwrap_or((run.low, run.high));
+    let leaf = if run.bounds.is_some() { run.leaf } else { run.x };
+    let (simple, map) = simplify(&graph, &[by, run.low, run.x, run.high, low, leaf, high]);
     let at = |id: Id| map[id.index()].unwrap_or(id);
-    let between = [(at(run.low), at(run.x), at(run.high))];
+    let between = [(at(run.low), at(run.x), at(run.high)), (at(low), at(leaf), at(high))];
     let (model, outcome) = by_intervals(&simple, at(by), run.sign, &between, effort);
     holds(&model, outcome, "the sign of the derivative is")
 }
@@ -150,10 +164,19 @@ fn decides(op: Op) -> bool {
 fn steps(run: &Run, effort: Effort) -> Result<(usize, usize), String> {
     let needed = run.graph.reachable(&[run.value]);
     let depends = |id: Id| run.graph.reachable(&[id])[run.leaf.index()];
-    let decisions =
-        run.graph.ids().filter(|&id| needed[id.index()] && decides(run.graph.op(id)) && depends(id));
+    let decisions: Vec<Id> = run
+        .graph
+        .ids()
+        .filter(|&id| needed[id.index()] && decides(run.graph.op(id)) && depends(id))
+        .collect();
     let (mut steps, mut count) = (0, 0);
-    for decision in decisions {
+    for (at, &decision) in decisions.iter().enumerate() {
+        for &other in &decisions[..at] {
+            count += apart(run, decision, other, effort)?;
+        }
+        if run.graph.shape(decision) == Shape::Cell && in_reduction(&run.graph, run.value, decision) {
+            return Err("a mask of each class inside a reduction over them".into());
+        }
         let args = run.graph.args(decision).to_vec();
         if args.iter().any(|&arg| run.graph.depends(arg, |op| decides(op) || op == Op::Select)) {
             return Err("a border that depends on another border".into());
@@ -172,6 +195,31 @@ fn steps(run: &Run, effort: Effort) -> Result<(usize, usize), String> {
         }
     }
     Ok((steps, count))
+}
+
+/// Is a node part of the terms of a reduction over classes?
+fn in_reduction(graph: &Graph, root: Id, node: Id) -> bool {
+    let needed = graph.reachable(&[root]);
+    let reductions = graph.ids().filter(|id| needed[id.index()] && graph.op(*id).is_class_reduction());
+    reductions.into_iter().any(|id| graph.reachable(&[id])[node.index()])
+}
+
+/// Two decisions are nowhere on their borders together: a step of one alone is all that happens there.
+fn apart(run: &Run, one: Id, other: Id, effort: Effort) -> Result<usize, String> {
+    let [a, b] = [one, other].map(|id| run.graph.args(id).to_vec());
+    let masks = [one, other].iter().all(|&id| matches!(run.graph.op(id), Op::Lt | Op::Le));
+    if !masks {
+        return Err("two borders that x may cross at once".into());
+    }
+    let nodes = [run.low, run.x, run.high, a[0], a[1], b[0], b[1]];
+    let (simple, map) = simplify(&run.graph, &nodes);
+    let [low, x, high, a, b, c, d] = nodes.map(|id| map[id.index()].unwrap_or(id));
+    let model = Model::new(&simple, &[x], &[(low, x, high), (a, b, a), (c, d, c)]);
+    // Nothing holds on a box but that it is empty.
+    match prove(&model, &|_| 1.0, &|_| false, &|_| false, effort.boxes) {
+        Outcome::Holds { boxes } => Ok(boxes),
+        _ => Err("two borders that x may cross at once".into()),
+    }
 }
 
 /// Does what decides rise with the leaf, or fall? It must do one of the two.
@@ -231,7 +279,7 @@ fn step(run: &Run, decision: Id, border: &Border, effort: Effort) -> Result<usiz
 /// The leaf where two nodes are equal, if one of them is the leaf or its angle.
 fn solve(graph: &mut Graph, leaf: Id, (a, b): (Id, Id)) -> Option<Id> {
     for (one, other) in [(a, b), (b, a)] {
-        if graph.reachable(&[other])[leaf.index()] {
+        if graph.reachable(&[other])[leaf.index()] || graph.shape(other) > graph.shape(leaf) {
             continue;
         }
         if one == leaf {

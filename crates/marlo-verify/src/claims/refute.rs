@@ -1,6 +1,6 @@
 //! Counterexamples: round numbers first, so that what is found is small.
 
-use marlo_ir::eval::{Batch, evaluate};
+use marlo_ir::eval::{Batch, Scalar as _, evaluate};
 use marlo_ir::graph::{Axis, Graph, Id};
 use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
@@ -8,6 +8,7 @@ use marlo_ir::op::{At, Op};
 use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
+use crate::big::Big;
 use crate::cases::number;
 use crate::range::FAR;
 use crate::verdict::Verdict;
@@ -149,6 +150,13 @@ pub fn replay(loss: &Loss, batch: &Batch<f64>) -> String {
     command
 }
 
+/// A value with 256 bits, which no rounding of f64 has touched: what is refuted is refuted by this.
+fn exactly(graph: &Graph, node: Id, batch: &Batch<f64>, (row, class): (usize, usize)) -> f64 {
+    let found = evaluate(graph, &[node], &batch.convert::<Big>()).remove(0);
+    let found: Vec<f64> = found.into_iter().map(|x| x.to_f64()).collect();
+    spread(&found, batch, row, class)
+}
+
 /// The values of a node at each (row, other class), however it is shaped.
 fn spread(values: &[f64], batch: &Batch<f64>, row: usize, class: usize) -> f64 {
     match values.len() {
@@ -172,6 +180,11 @@ pub(super) fn gradient(loss: &Loss, at_target: bool, sign: Sign, effort: Effort)
                 let value = cell(class);
                 if value.is_finite() && sign.distance(value) > CLEAR * largest {
                     let one = alone(loss, &batch, row);
+                    let place = if one.rows == 1 { (0, class) } else { (row, class) };
+                    let exact = exactly(&gradient.loss.graph, roots[usize::from(class != 0)], &one, place);
+                    if sign.distance(exact) <= CLEAR * largest {
+                        continue;
+                    }
                     let what = if at_target { "y".to_owned() } else { format!("{class}") };
                     let input = &loss.graph.inputs[0].name;
                     let why = format!("the derivative of the loss by {input}[{what}] is {value:.6}");
@@ -194,6 +207,10 @@ pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: E
                 if x < -CLEAR {
                     let why = format!("{what} is {x:.6}");
                     let one = alone(loss, &batch, row);
+                    let place = if one.rows == 1 { (0, class) } else { (row, class) };
+                    if exactly(graph, value, &one, place) >= -CLEAR {
+                        continue;
+                    }
                     return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
                 }
             }
@@ -225,22 +242,28 @@ pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Ver
     let [of, by] = claim.arguments.as_slice() else { return None };
     let (low, high) = by.range?;
     let graph = &loss.graph;
-    for params in settings(loss, effort) {
-        let start = batch(loss, &[vec![0.3, 0.4]], &params, 0)?;
+    let rows = [vec![0.3, 0.4], vec![-0.9, 0.4, 0.1], vec![0.9, -0.9, -0.5, 0.2], vec![0.4, 0.3, 0.35, -0.9]];
+    for (params, row) in settings(loss, effort).iter().flat_map(|p| rows.iter().map(move |row| (p, row))) {
+        let start = batch(loss, std::slice::from_ref(row), params, 0)?;
         let ends = evaluate(graph, &[low, high], &start);
-        let (from, to) = (ends[0][0], ends[1][0]);
+        // Outside of its declared range x is no input.
+        let (low, high) = declared(graph, by.value);
+        let (from, to) = (ends[0][0].max(low), ends[1][0].min(high));
         if from.partial_cmp(&to) != Some(std::cmp::Ordering::Less) {
             continue;
         }
         let mut before: Option<(f64, f64, Batch<f64>)> = None;
-        for step in 0..=64 {
-            let x = from + (to - from) * f64::from(step) / 64.0;
+        for step in 0..=128 {
+            let x = from + (to - from) * f64::from(step) / 128.0;
             let here = moved(loss, &start, by.value, x)?;
             let found = evaluate(graph, &[of.value], &here).remove(0);
             let value = spread(&found, &here, 0, 1);
             if let Some((x0, value0, there)) = before {
                 let rise = if claim.name == ClaimName::Decreasing { value - value0 } else { value0 - value };
-                if rise > CLEAR * value.abs().max(1.0) {
+                let exact = |batch: &Batch<f64>| exactly(graph, of.value, batch, (0, 1));
+                let falls = claim.name == ClaimName::Decreasing;
+                let confirmed = || (exact(&here) > exact(&there)) == falls && exact(&here) != exact(&there);
+                if rise > CLEAR * value.abs().max(1.0) && confirmed() {
                     let way = if claim.name == ClaimName::Decreasing { "rises" } else { "falls" };
                     let why = format!(
                         "it {way} from {value0:.6} to {value:.6} while {} goes from {x0:.6} to {x:.6}",
@@ -261,6 +284,24 @@ pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Ver
         }
     }
     None
+}
+
+/// The range in which x is an input at all.
+fn declared(graph: &Graph, x: Id) -> (f64, f64) {
+    match graph.op(x) {
+        Op::Acos => (0.0, std::f64::consts::PI),
+        Op::Param(p) => {
+            let param = &graph.params[p as usize];
+            (param.low.max(-FAR), param.high.min(FAR))
+        }
+        Op::Input(0, _) if graph.inputs[0].name == "cos" => (-1.0, 1.0),
+        Op::Input(i, _) => match graph.inputs[i as usize].kind {
+            Kind::Prob => (0.0, 1.0),
+            Kind::Norm | Kind::Scale => (0.0, FAR),
+            _ => (-FAR, FAR),
+        },
+        _ => (-FAR, FAR),
+    }
 }
 
 /// The name of what runs.

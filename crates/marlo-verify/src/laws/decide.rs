@@ -2,6 +2,7 @@
 
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::loss::Loss;
+use marlo_ir::op::Op;
 use marlo_lang::Law;
 
 use super::conditions::{self, Condition};
@@ -117,6 +118,14 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
         };
     }
     let shown = normal_form || proof.rewriting.is_ok();
+    // Equal values have equal derivatives, but for stop-gradients: there the derivatives are asked themselves.
+    let stops = [left, right].iter().any(|loss| loss.graph.depends(loss.total, |op| op == Op::Detach));
+    let agree = matches!(gradients, Gradients::Agree { .. });
+    if shown && open.is_empty() && stops && agree && !same_gradient(left, right) {
+        let why_not_proved =
+            "the losses are proved equal, their gradients behind stop-gradients are not".into();
+        return LawVerdict::Checked { cases, why_not_proved, gradients };
+    }
     if shown && open.is_empty() {
         let Equality { rewriting, side_conditions, .. } = proof;
         return LawVerdict::Proved { normal_form, rewriting, side_conditions, gradients };
@@ -133,6 +142,16 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
         };
     }
     LawVerdict::Checked { cases, why_not_proved, gradients }
+}
+
+/// Are the normal forms of both derivatives equal?
+fn same_gradient(left: &Loss, right: &Loss) -> bool {
+    let (a, b) = (left.gradient(), right.gradient());
+    let mut graph = b.loss.graph.clone();
+    let roots = copied(&mut graph, &a.loss.graph, &[a.target, a.other]);
+    let mut normaliser = Normaliser::new(&graph);
+    let pairs = roots.into_iter().zip([b.target, b.other]);
+    pairs.into_iter().all(|(a, b)| normaliser.compare(a, b) == Sameness::Equal)
 }
 
 /// Numbers say that a law is false; a proof must not say otherwise.
@@ -179,12 +198,17 @@ fn rewriting(graph: &Graph, a: Id, b: Id, limits: Limits) -> Result<Vec<Step>, N
 /// Both losses in one graph.
 fn joined(left: &Loss, right: &Loss) -> (Graph, Id, Id) {
     let mut graph = right.graph.clone();
-    let needed = left.graph.reachable(&[left.total]);
-    let mut map: Vec<Option<Id>> = vec![None; left.graph.len()];
-    for id in left.graph.ids().filter(|id| needed[id.index()]) {
-        let args: Vec<Id> = left.graph.args(id).iter().filter_map(|a| map[a.index()]).collect();
-        map[id.index()] = Some(graph.add(left.graph.op(id), &args));
+    let total = copied(&mut graph, &left.graph, &[left.total])[0];
+    (graph, total, right.total)
+}
+
+/// The roots of another graph with the same declarations, as nodes of this one.
+fn copied(graph: &mut Graph, from: &Graph, roots: &[Id]) -> Vec<Id> {
+    let needed = from.reachable(roots);
+    let mut map: Vec<Option<Id>> = vec![None; from.len()];
+    for id in from.ids().filter(|id| needed[id.index()]) {
+        let args: Vec<Id> = from.args(id).iter().filter_map(|a| map[a.index()]).collect();
+        map[id.index()] = Some(graph.add(from.op(id), &args));
     }
-    let left = map[left.total.index()].unwrap_or(right.total);
-    (graph, left, right.total)
+    roots.iter().map(|root| map[root.index()].unwrap_or(*root)).collect()
 }

@@ -103,7 +103,12 @@ impl<'g> Points<'g> {
         for i in 1..self.graph.inputs.len() {
             let count = if self.graph.inputs[i].axis == Axis::Rows { rows } else { classes };
             let (low, high) = sampled_range(input_range(self.graph, i));
-            vectors.push((0..count).map(|_| self.random.between(low, high)).collect());
+            let one = |random: &mut Random| match random.below(6) {
+                0 => low,
+                1 => high,
+                _ => random.between(low, high),
+            };
+            vectors.push((0..count).map(|_| one(&mut self.random)).collect());
         }
         Point { params, classes, matrix, labels, vectors }
     }

@@ -268,6 +268,9 @@ impl Model {
             changed |= state.order(x, high)?;
         }
         for &id in &self.order {
+            if let (Op::Acos, Some(&turns)) = (self.graph.op(id), state.turns.get(&id)) {
+                changed |= state.clamp(self.graph.args(id)[0], turns.cos_turns())?;
+            }
             let Some(&clamp) = state.clamp.get(&id) else { continue };
             let args = self.graph.args(id);
             match self.graph.op(id) {

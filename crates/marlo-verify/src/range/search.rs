@@ -35,11 +35,11 @@ pub type Distance<'a> = &'a dyn Fn(&Enclosure) -> f64;
 /// Does the claim fail for every input of a box?
 pub type Failure<'a> = &'a dyn Fn(&Enclosure) -> bool;
 
-/// Moves a box to the corner of it where the claim is hardest, if that is known; false where it is not.
-pub type Collapse<'a> = &'a dyn Fn(&Enclosure, &mut Bounds) -> bool;
+/// Does the claim hold on a box for a reason of its own?
+pub type Reason<'a> = &'a dyn Fn(&Bounds) -> bool;
 
 /// Looks through the whole box.
-pub fn prove(model: &Model, distance: Distance, fails: Failure, collapse: Collapse, limit: usize) -> Outcome {
+pub fn prove(model: &Model, distance: Distance, fails: Failure, reason: Reason, limit: usize) -> Outcome {
     let mut queue = VecDeque::from([model.whole()]);
     let mut boxes = 0;
     while let Some(bounds) = queue.pop_front() {
@@ -48,9 +48,7 @@ pub fn prove(model: &Model, distance: Distance, fails: Failure, collapse: Collap
         if distance(&found) <= 0.0 {
             continue;
         }
-        let mut corner = bounds.clone();
-        if collapse(&found, &mut corner) && model.enclose(&corner).is_none_or(|found| distance(&found) <= 0.0)
-        {
+        if reason(&bounds) {
             continue;
         }
         // What was taken may hold nowhere in the box; only an undivided one fails for sure.

@@ -146,7 +146,8 @@ fn binary(op: Op, x: Value, y: Value) -> Value {
         Op::Mul => (a * b, (b.is_finite() || !zero(a)) && (a.is_finite() || !zero(b))),
         Op::Div => (a.over(b), !(zero(b) || !b.is_finite() && !a.is_finite())),
         Op::Pow => {
-            let whole = b.is_point() && b.lo.fract() == 0.0;
+            // Greater powers are taken of what is not negative alone.
+            let whole = b.is_point() && b.lo.fract() == 0.0 && b.lo.abs() <= 64.0;
             (a.pow(b), (whole && (b.lo >= 0.0 || !zero(a))) || a.lo > 0.0 || (a.lo >= 0.0 && b.lo >= 0.0))
         }
         Op::Min => (a.min(b), true),

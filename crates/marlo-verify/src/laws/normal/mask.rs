@@ -173,6 +173,9 @@ impl<'g> Normaliser<'g> {
     /// Is x above 0?
     fn is_positive(&mut self, x: &Value) -> Result<Value> {
         let range = self.range_of(x);
+        if self.is_singular(x) {
+            return Err(Stuck::Singular);
+        }
         if x.num.is_zero() || range.hi <= 0.0 {
             return Ok(Value::whole(0));
         }
@@ -201,6 +204,9 @@ impl<'g> Normaliser<'g> {
     pub(super) fn is_zero(&mut self, x: &Value) -> Result<Value> {
         if x.num.is_zero() {
             return Ok(Value::whole(1));
+        }
+        if self.is_singular(x) {
+            return Err(Stuck::Singular);
         }
         if self.range_of(x).nonzero || x.constant().is_some() {
             return Ok(Value::whole(0));

@@ -17,7 +17,7 @@ use marlo_ir::graph::{Graph, Id};
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
 use num_rational::BigRational;
-use num_traits::One;
+use num_traits::{One, Signed as _};
 
 use super::exact;
 use super::facts;
@@ -34,6 +34,9 @@ pub enum Stuck {
     /// A division by 0.
     #[error("a denominator is 0 everywhere")]
     Undefined,
+    /// A sign that depends on a quotient which may be 0.
+    #[error("the sign of a quotient is not known where its terms may be 0")]
+    Singular,
 }
 
 /// What the normal form says of two values.
@@ -257,6 +260,15 @@ impl<'g> Normaliser<'g> {
         atoms.fold(Shape::Scalar, |s, a| s.join(self.table[a].shape))
     }
 
+    /// Does a form divide by an atom that may be 0? x/(x + 1) is 1/(1 + 1/x) there, which says nothing of x = 0.
+    fn is_singular(&self, value: &Value) -> bool {
+        let divides = |poly: &Poly| {
+            let mut powers = poly.0.keys().flat_map(|monomial| &monomial.0);
+            powers.any(|(atom, e)| e.is_negative() && !self.table[*atom].range.nonzero)
+        };
+        divides(&value.num) || divides(&value.den)
+    }
+
     fn range_of_monomial(&self, monomial: &Monomial) -> Range {
         monomial.0.iter().fold(Range::point(1.0), |range, (atom, e)| {
             let exponent = match exact::small(e, 64) {
@@ -274,6 +286,9 @@ impl<'g> Normaliser<'g> {
     }
 
     fn range_of(&self, value: &Value) -> Range {
+        if self.is_singular(value) {
+            return Range::ANY;
+        }
         let num = self.range_of_poly(&value.num);
         if value.den.is_one() { num } else { num.div(self.range_of_poly(&value.den)) }
     }
