@@ -54,7 +54,7 @@ fn refuted(compiled: &Compiled) -> bool {
     let effort = Effort { boxes: 1, cases: 60 };
     let loss = &compiled.loss;
     let law = |law: &marlo::lang::Law| {
-        of_law(loss, &loss.name, decide_losses(&law.left, &law.right, limits)).0.is_refuted()
+        of_law(loss, &loss.name, law, decide_losses(&law.left, &law.right, limits)).0.is_refuted()
     };
     compiled.laws.iter().any(law)
         || compiled.claims.iter().any(|claim| claims::decide(loss, claim, effort).is_refuted())

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use marlo::specs::{self, Shipped};
-use marlo::verify::{Effort, Report, Subject, equivalent, table, verify};
+use marlo::verify::{Effort, Question, Report, Subject, equivalent, table, verify};
 use marlo_verify::accuracy::Accuracy;
 use marlo_verify::big::Precision;
 use marlo_verify::verdict::Verdict;
@@ -128,7 +128,8 @@ prove finite, pulls_target, pushes_others, nonnegative(f)
 fn losses_are_compared_ad_hoc() {
     let source = |name: &str| specs::find(name).expect("it ships").source;
     let say = |a: &str, b: &str, when: &str| {
-        let found = equivalent(source(a), a, b, when, &Shipped::default());
+        let question = Question { source: source(a), name: a, equals: b, when };
+        let found = equivalent(&question, &Shipped::default());
         found.map(|found| found.0.word()).map_err(|(_, errors)| errors.len())
     };
     assert_eq!(say("mv_arc_adaptive", "arcface(s, m)", "t = 0"), Ok("proved"));

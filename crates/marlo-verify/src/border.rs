@@ -67,12 +67,12 @@ impl std::fmt::Display for Border {
         write!(f, "{}", self.place)?;
         match &self.jump {
             None => write!(f, ": not met by any input that was tried")?,
+            Some(jump) if jump.is_continuous() && jump.gradient < 1e-6 => {
+                write!(f, ": loss and gradient are continuous")?;
+            }
             Some(jump) if jump.is_continuous() => {
-                write!(
-                    f,
-                    ": the loss is continuous, its gradient jumps by up to {:.3} of its size",
-                    jump.gradient
-                )?;
+                let gradient = jump.gradient;
+                write!(f, ": the loss is continuous, its gradient jumps by up to {gradient:.3} of its size")?;
             }
             Some(jump) => write!(
                 f,

@@ -470,6 +470,12 @@ impl Mul for Interval {
 
 impl std::fmt::Display for Interval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{}, {}]", self.lo, self.hi)
+        // Short, and so that a reader sees the size.
+        let end = |x: f64| match x.abs() {
+            0.0 => "0".to_owned(),
+            1e-4..1e6 => format!("{x:.6}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+            _ => format!("{x:.3e}"),
+        };
+        write!(f, "[{}, {}]", end(self.lo), end(self.hi))
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use marlo_ir::loss::Loss;
-use marlo_lang::Compiled;
+use marlo_lang::ast::ExprKind;
+use marlo_lang::{Compiled, Law};
 use serde_json::{Value, json};
 
 use crate::accuracy::{Accuracy, Measure, accuracy};
@@ -112,7 +113,7 @@ pub fn verify(
     }
     for law in &compiled.laws {
         let found = laws::decide_losses(&law.left, &law.right, effort.laws);
-        let (verdict, steps) = of_law(loss, name, found);
+        let (verdict, steps) = of_law(loss, name, law, found);
         lines.push(Line { subject: Subject::Law, claim: text(law.source.span), verdict, steps });
     }
     Report {
@@ -120,17 +121,28 @@ pub fn verify(
         name: name.to_owned(),
         program: loss.clone(),
         lines,
-        accuracy: accuracy(loss, witnesses, effort.accuracy, 1),
-        borders: borders(loss),
+        accuracy: accuracy(loss, witnesses, effort.accuracy, effort.gradient.seed),
+        borders: borders(loss).into_iter().map(|border| called(border, loss, name)).collect(),
     }
+}
+
+/// A border whose command has the name that the user gave the loss.
+fn called(mut border: Border, loss: &Loss, name: &str) -> Border {
+    if let Some(jump) = &mut border.jump {
+        jump.replay = command(&jump.replay, loss, name);
+    }
+    border
+}
+
+fn command(replay: &str, loss: &Loss, name: &str) -> String {
+    replay.replacen(&format!("marlo eval {} ", loss.name), &format!("marlo eval {name} "), 1)
 }
 
 /// A command that evaluates the loss by the name that the user gave it.
 fn renamed(verdict: Verdict, loss: &Loss, name: &str) -> Verdict {
     match verdict {
         Verdict::Refuted { why, replay } => {
-            let from = format!("marlo eval {} ", loss.name);
-            let replay = replay.map(|replay| replay.replacen(&from, &format!("marlo eval {name} "), 1));
+            let replay = replay.map(|replay| command(&replay, loss, name));
             Verdict::Refuted { why, replay }
         }
         other => other,
@@ -140,18 +152,18 @@ fn renamed(verdict: Verdict, loss: &Loss, name: &str) -> Verdict {
 fn of_pair(loss: &Loss, name: &str, pair: &Pair) -> Verdict {
     let Some(failure) = &pair.failure else {
         let mut how = match pair.worst.as_ref().map(|worst| worst.deviation) {
-            Some(worst) if worst > 0.0 => format!("worst {worst:.1e}"),
+            Some(worst) if worst > 0.0 => format!("largest difference {worst:.1e} of the row's largest"),
             _ => "no difference".to_owned(),
         };
         if pair.on_border > 0 {
-            let _ = write!(how, ", {} rows on a border left out", pair.on_border);
+            let _ = write!(how, "; left out: {} rows where rounding decides a mask", pair.on_border);
         }
         if pair.unbounded > 0 {
-            let _ = write!(how, ", {} singular numbers left out", pair.unbounded);
+            let _ = write!(how, "; left out: {} numbers where the derivative is singular", pair.unbounded);
         }
         return match pair.entries {
             0 => Verdict::Unknown { why: "no number could be compared".into() },
-            cases => Verdict::Checked { cases, how },
+            cases => Verdict::Checked { cases, of: "numbers", how },
         };
     };
     let why = match (&failure.place, &failure.error) {
@@ -169,15 +181,22 @@ fn of_pair(loss: &Loss, name: &str, pair: &Pair) -> Verdict {
         (None, Some(error)) => error.clone(),
         (None, None) => "it gave no numbers".to_owned(),
     };
-    Verdict::Refuted { why, replay: Some(failure.case.replay(loss, name)) }
+    let mut replay = failure.case.replay(loss, name);
+    // The backend that was wrong, where one was compared.
+    if let [backend @ ("dfdx" | "wgpu"), "in", precision, ..] =
+        pair.name.split_whitespace().collect::<Vec<_>>().as_slice()
+    {
+        let _ = write!(replay, " --backend {backend} --dtype {precision}");
+    }
+    Verdict::Refuted { why, replay: Some(replay) }
 }
 
 /// The verdict on a law, with the steps of its proof. A law speaks of the gradient, too: a loss that is equal and is
 /// trained otherwise is another loss.
-pub fn of_law(loss: &Loss, name: &str, found: LawVerdict) -> (Verdict, Vec<Step>) {
+pub fn of_law(loss: &Loss, name: &str, law: &Law, found: LawVerdict) -> (Verdict, Vec<Step>) {
     let differ = |found: &laws::Counterexample, what: &str| Verdict::Refuted {
         why: format!("{what}: {} is {} on the left and {} on the right", found.what, found.left, found.right),
-        replay: Some(replay(loss, name, found)),
+        replay: Some(replay(loss, name, law, found)),
     };
     match found {
         LawVerdict::Proved { gradients: Gradients::Differ(at), .. }
@@ -194,21 +213,30 @@ pub fn of_law(loss: &Loss, name: &str, found: LawVerdict) -> (Verdict, Vec<Step>
             (Verdict::Proved { how }, steps)
         }
         LawVerdict::Checked { cases, why_not_proved, .. } => {
-            (Verdict::Checked { cases, how: format!("numbers only ({why_not_proved})") }, Vec::new())
+            let how = format!("not proved: {why_not_proved}");
+            (Verdict::Checked { cases, of: "cases", how }, Vec::new())
         }
         LawVerdict::Refuted { counterexample } => (differ(&counterexample, "it does not hold"), Vec::new()),
         LawVerdict::Unknown { why } => (Verdict::Unknown { why }, Vec::new()),
     }
 }
 
-fn replay(loss: &Loss, name: &str, found: &laws::Counterexample) -> String {
+/// The left side of a law at a place, with the values that the law gives to hyperparameters.
+fn replay(loss: &Loss, name: &str, law: &Law, found: &laws::Counterexample) -> String {
+    let given = |name: &str| {
+        let (_, value) = law.source.given.iter().find(|given| given.0.text == name)?;
+        match &value.kind {
+            ExprKind::Number { value, .. } => Some(*value),
+            _ => None,
+        }
+    };
     let case = cases::Case {
         stratum: cases::Stratum::Random,
         classes: found.classes,
         matrix: found.matrix.clone(),
         labels: found.labels.iter().map(|&label| label as usize).collect(),
         vectors: found.vectors.iter().map(|vector| vector.1.clone()).collect(),
-        params: found.params.iter().map(|param| param.1).collect(),
+        params: found.params.iter().map(|param| given(&param.0).unwrap_or(param.1)).collect(),
     };
     case.replay(loss, name)
 }
@@ -253,6 +281,9 @@ impl Report {
                     indent(&mut out, &laws::print(&line.steps, steps), "             ");
                 }
             }
+        }
+        if self.lines.iter().all(|line| line.subject == Subject::Gradient) {
+            let _ = writeln!(out, "  no promises: a `prove` or `law` line states one");
         }
         let _ = writeln!(out, "  error against 256 bits, in units of the last place");
         for found in &self.accuracy {
@@ -315,7 +346,7 @@ fn accuracy_line(found: &Accuracy) -> String {
     }
     let _ = write!(
         line,
-        "loss {} (half below {}), gradient {} of the row's largest entry (half below {}); {} rows",
+        "loss {} (median {}), gradient {} of the row's largest entry (median {}); {} rows",
         ulps(worst(&found.loss)),
         ulps(found.loss.median),
         ulps(worst(&found.row)),

@@ -14,8 +14,10 @@ pub enum Verdict {
     },
     /// It held in every case that was tried.
     Checked {
-        /// How many cases.
+        /// How many.
         cases: usize,
+        /// Of what: cases, or numbers.
+        of: &'static str,
         /// What was tried.
         how: String,
     },
@@ -53,7 +55,7 @@ impl Verdict {
     pub fn detail(&self) -> String {
         match self {
             Verdict::Proved { how } => how.clone(),
-            Verdict::Checked { cases, how } => format!("{how}, {cases} cases"),
+            Verdict::Checked { cases, of, how } => format!("{cases} {of}, {how}"),
             Verdict::Refuted { why, .. } | Verdict::Unknown { why } => why.clone(),
         }
     }
@@ -63,7 +65,9 @@ impl Verdict {
         let word = self.word().to_lowercase();
         match self {
             Verdict::Proved { how } => json!({ "verdict": word, "how": how }),
-            Verdict::Checked { cases, how } => json!({ "verdict": word, "how": how, "cases": cases }),
+            Verdict::Checked { cases, of, how } => {
+                json!({ "verdict": word, "how": how, "count": cases, "of": of })
+            }
             Verdict::Refuted { why, replay } => json!({ "verdict": word, "why": why, "replay": replay }),
             Verdict::Unknown { why } => json!({ "verdict": word, "why": why }),
         }

@@ -117,7 +117,8 @@ fn distance<S: Precision>(
         .map(|((a, b), _)| {
             // Below what f32 can hold, a gradient that is flushed to zero is not wrong.
             let scale = a.iter().fold(1e-30_f64, |m, x| m.max(x.abs()));
-            a.iter().zip(b).map(|(x, y)| (x - y.to_f64()).abs() / scale).fold(0.0, f64::max)
+            let off = |(x, y): (&f64, &S)| Some((x - y.to_f64()).abs()).filter(|off| *off > 1e-30);
+            a.iter().zip(b).filter_map(off).map(|off| off / scale).fold(0.0, f64::max)
         })
         .fold(0.0, f64::max);
     Distance { name, loss, gradient, limit }

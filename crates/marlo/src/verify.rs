@@ -51,18 +51,28 @@ fn numbers<S: Numeric>(found: Result<Outcome<S>, BackendError>) -> Numbers {
     Ok((wide(found.loss), wide(found.gradient)))
 }
 
-/// Are two losses equal, gradients included? The first is a program's text; the second an expression of its
-/// hyperparameters and inputs, as on the right of a `law`; `when` fixes hyperparameters, as on its left.
+/// Two losses to be compared.
+#[derive(Copy, Clone, Debug)]
+pub struct Question<'a> {
+    /// The text of the first.
+    pub source: &'a str,
+    /// What the command line calls it.
+    pub name: &'a str,
+    /// The second: an expression of the first one's hyperparameters and inputs, as on the right of a `law`.
+    pub equals: &'a str,
+    /// Hyperparameters that are fixed, as on the left of a `law`.
+    pub when: &'a str,
+}
+
+/// Are two losses equal, gradients included?
 ///
 /// # Errors
-/// The mistakes of the law that these make, in the text that is returned with them.
+/// The mistakes of the law that these make, with the text that they are in.
 pub fn equivalent(
-    source: &str,
-    name: &str,
-    equals: &str,
-    when: &str,
+    question: &Question<'_>,
     library: &dyn Library,
 ) -> Result<(Verdict, Vec<laws::Step>), (String, Vec<Diagnostic>)> {
+    let Question { source, name, equals, when } = *question;
     let space = if when.is_empty() { "" } else { " " };
     let text = format!("{}\n\nlaw{space}{when} => {equals}\n", source.trim_end());
     let compiled = match marlo_lang::compile(&text, library) {
@@ -80,7 +90,7 @@ pub fn equivalent(
         return Ok((Verdict::Unknown { why: "there is no law".into() }, Vec::new()));
     };
     let found = laws::decide_losses(&law.left, &law.right, laws::Limits::default());
-    Ok(marlo_verify::report::of_law(&compiled.loss, name, found))
+    Ok(marlo_verify::report::of_law(&compiled.loss, name, law, found))
 }
 
 /// The steps of a proof, cut after so many.

@@ -63,11 +63,12 @@ pub fn decide(loss: &Loss, claim: &Claim, effort: Effort) -> Verdict {
         }
         ClaimName::Bounded => match claim.arguments.as_slice() {
             [value, low, high] => {
-                let above = not_below(loss, value.value, Some(low.value), "e - low", effort);
+                let above =
+                    not_below(loss, value.value, Some(low.value), "the value less its lower bound", effort);
                 if !matches!(above, Verdict::Proved { .. }) {
                     return above;
                 }
-                not_below(loss, high.value, Some(value.value), "high - e", effort)
+                not_below(loss, high.value, Some(value.value), "the upper bound less the value", effort)
             }
             _ => Verdict::Unknown { why: "the claim is not complete".into() },
         },

@@ -15,11 +15,12 @@ use crate::verdict::Verdict;
 
 /// Cosines, the roundest first.
 const COSINES: [f64; 17] =
-    [0.5, 0.0, -0.5, 1.0, -1.0, 0.25, -0.25, 0.75, -0.75, 0.9, -0.9, 0.1, -0.1, 0.99, -0.99, 0.999, -0.999];
+    [0.5, 0.0, -0.5, 0.25, -0.25, 0.75, -0.75, 0.9, -0.9, 0.1, -0.1, 0.99, -0.99, 0.999, -0.999, 1.0, -1.0];
 /// Logits.
 const LOGITS: [f64; 11] = [0.0, 1.0, -1.0, 5.0, -5.0, 30.0, -30.0, 100.0, -100.0, 1e4, -1e30];
 /// Norms and other inputs.
-const OTHERS: [f64; 5] = [0.5, 0.25, 1.0, 0.0, 0.9];
+const PROBABILITIES: [f64; 5] = [0.5, 0.25, 1.0, 0.0, 0.9];
+const OTHERS: [f64; 9] = [1.0, 0.5, 0.0, -1.0, 10.0, 1e4, -1e4, FAR, -FAR];
 const NORMS: [f64; 5] = [1.0, 20.0, 0.5, 100.0, 0.0];
 
 /// What counts as a violation, relative to the terms: far above any rounding of f64.
@@ -34,7 +35,11 @@ pub(super) fn settings(loss: &Loss, effort: Effort) -> Vec<Vec<f64>> {
     };
     let default: Vec<f64> = params
         .iter()
-        .map(|p| p.default.unwrap_or_else(|| ends(p.low, p.high).iter().sum::<f64>() / 2.0))
+        .map(|p| {
+            let round = [1.0, 0.0].into_iter().find(|x| (p.low..=p.high).contains(x));
+            let middle = || ends(p.low, p.high).iter().sum::<f64>() / 2.0;
+            p.default.or(round).unwrap_or_else(middle)
+        })
         .collect();
     let mut all = vec![default.clone()];
     for (at, param) in params.iter().enumerate() {
@@ -94,7 +99,11 @@ fn batch(loss: &Loss, rows: &[Vec<f64>], params: &[f64], turn: usize) -> Option<
     let vectors = loss.graph.inputs[1..]
         .iter()
         .map(|input| {
-            let pool = if matches!(input.kind, Kind::Norm | Kind::Scale) { &NORMS } else { &OTHERS };
+            let pool: &[f64] = match input.kind {
+                Kind::Norm | Kind::Scale => &NORMS,
+                Kind::Prob => &PROBABILITIES,
+                _ => &OTHERS,
+            };
             let length = if input.axis == Axis::Rows { rows.len() } else { classes };
             (input.name.clone(), (0..length).map(|at| pool[(at + turn) % pool.len()]).collect())
         })

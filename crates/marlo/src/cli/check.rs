@@ -63,7 +63,7 @@ pub(crate) fn describe(compiled: &Compiled) -> String {
     );
     let _ = writeln!(
         out,
-        "  laws {}, claims {} (`marlo verify` proves them)",
+        "  laws {}, claims {} (`marlo verify` proves or refutes them)",
         compiled.laws.len(),
         compiled.claims.len()
     );

@@ -8,11 +8,12 @@ use super::print;
 /// Arguments of `marlo help`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A command or a topic: language, kinds, shapes, functions, numbers, backends, arrays
+    /// A command or a topic: language, kinds, shapes, functions, numbers, backends, arrays,
+    /// verification
     about: Option<String>,
 }
 
-const TOPICS: [(&str, &str); 7] = [
+const TOPICS: [(&str, &str); 8] = [
     ("language", include_str!("../../help/language.txt")),
     ("kinds", include_str!("../../help/kinds.txt")),
     ("shapes", include_str!("../../help/shapes.txt")),
@@ -20,6 +21,7 @@ const TOPICS: [(&str, &str); 7] = [
     ("numbers", include_str!("../../help/numbers.txt")),
     ("backends", include_str!("../../help/backends.txt")),
     ("arrays", include_str!("../../help/arrays.txt")),
+    ("verification", include_str!("../../help/verification.txt")),
 ];
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
