@@ -156,7 +156,7 @@ fn expr(from: &Expr) -> Changed<Expr> {
     found
 }
 
-/// The mistakes that can be made at the root of an expression.
+/// The mistakes that can be made at the root of an expression: one match, an arm a construct.
 fn here(from: &Expr) -> Changed<Expr> {
     let with = |kind: ExprKind| Expr { span: from.span, kind };
     match &from.kind {
