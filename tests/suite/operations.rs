@@ -3,30 +3,10 @@
 use marlo::eval::{Scalar, apply};
 use marlo::op::Op;
 
-const UNARY: [Op; 19] = [
-    Op::Neg,
-    Op::Exp,
-    Op::Ln,
-    Op::Log1p,
-    Op::Expm1,
-    Op::Sqrt,
-    Op::Sin,
-    Op::Cos,
-    Op::Tanh,
-    Op::Sigmoid,
-    Op::Softplus,
-    Op::Relu,
-    Op::Abs,
-    Op::Floor,
-    Op::Parity,
-    Op::Acos,
-    Op::Csc,
-    Op::Not,
-    Op::Detach,
-];
-const BINARY: [Op; 12] =
-    [Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Pow, Op::Min, Op::Max, Op::Lt, Op::Le, Op::Eq, Op::And, Op::Or];
-const TERNARY: [Op; 4] = [Op::Select, Op::CosAngle, Op::SinAngle, Op::SinRatio];
+/// The operations on so many single values.
+fn of(arity: usize) -> impl Iterator<Item = Op> {
+    Op::ELEMENTWISE.into_iter().filter(move |op| op.entry().arity == arity)
+}
 
 #[test]
 fn values_lie_in_the_range_of_the_table() {
@@ -44,7 +24,7 @@ fn values_lie_in_the_range_of_the_table() {
         assert_eq!(op.entry().arity, args.len());
     };
     for &x in &points {
-        for op in UNARY {
+        for op in of(1) {
             let x = match op {
                 Op::Csc => cosine(x),
                 Op::Parity => x.floor(),
@@ -53,9 +33,9 @@ fn values_lie_in_the_range_of_the_table() {
             within(op, &[x]);
         }
         for &y in &points {
-            BINARY.iter().for_each(|&op| within(op, &[x, y]));
+            of(2).for_each(|op| within(op, &[x, y]));
             for &z in &points {
-                TERNARY.iter().for_each(|&op| within(op, &[x, y, cosine(z)]));
+                of(3).for_each(|op| within(op, &[x, y, cosine(z)]));
             }
         }
     }

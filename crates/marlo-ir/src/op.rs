@@ -185,6 +185,45 @@ const fn entry(
 }
 
 impl Op {
+    /// Every operation on single values, in the order of the table.
+    pub const ELEMENTWISE: [Op; 35] = [
+        Op::Neg,
+        Op::Exp,
+        Op::Ln,
+        Op::Log1p,
+        Op::Expm1,
+        Op::Sqrt,
+        Op::Sin,
+        Op::Cos,
+        Op::Tanh,
+        Op::Sigmoid,
+        Op::Softplus,
+        Op::Relu,
+        Op::Abs,
+        Op::Floor,
+        Op::Parity,
+        Op::Acos,
+        Op::Csc,
+        Op::Not,
+        Op::Detach,
+        Op::Add,
+        Op::Sub,
+        Op::Mul,
+        Op::Div,
+        Op::Pow,
+        Op::Min,
+        Op::Max,
+        Op::Lt,
+        Op::Le,
+        Op::Eq,
+        Op::And,
+        Op::Or,
+        Op::Select,
+        Op::CosAngle,
+        Op::SinAngle,
+        Op::SinRatio,
+    ];
+
     /// The operation's row of the table.
     #[rustfmt::skip]
     pub fn entry(self) -> Entry {

@@ -20,52 +20,9 @@ pub(crate) enum Pattern {
 /// What the variables stand for.
 pub(crate) type Bindings = BTreeMap<&'static str, TermId>;
 
-/// The operations that rules speak of.
-const OPS: &[Op] = &[
-    Op::Neg,
-    Op::Exp,
-    Op::Ln,
-    Op::Log1p,
-    Op::Expm1,
-    Op::Sqrt,
-    Op::Sin,
-    Op::Cos,
-    Op::Tanh,
-    Op::Sigmoid,
-    Op::Softplus,
-    Op::Relu,
-    Op::Abs,
-    Op::Floor,
-    Op::Parity,
-    Op::Acos,
-    Op::Csc,
-    Op::Not,
-    Op::Detach,
-    Op::Add,
-    Op::Sub,
-    Op::Mul,
-    Op::Div,
-    Op::Pow,
-    Op::Min,
-    Op::Max,
-    Op::Lt,
-    Op::Le,
-    Op::Eq,
-    Op::And,
-    Op::Or,
-    Op::Select,
-    Op::CosAngle,
-    Op::SinAngle,
-    Op::SinRatio,
-    Op::SumK,
-    Op::MaxK,
-    Op::LseK,
-    Op::SumI,
-    Op::MeanI,
-    Op::TopI,
-    Op::BatchSize,
-    Op::Others,
-];
+/// What rules speak of beside the operations on single values.
+const OTHERS: &[Op] =
+    &[Op::SumK, Op::MaxK, Op::LseK, Op::SumI, Op::MeanI, Op::TopI, Op::BatchSize, Op::Others];
 
 impl Pattern {
     /// Reads `(add ?a 0)`. `None` where that is no pattern; a test reads every rule of the table.
@@ -79,7 +36,7 @@ impl Pattern {
         match words.next()? {
             "(" => {
                 let name = words.next()?;
-                let op = *OPS.iter().find(|op| op.entry().name == name)?;
+                let op = *Op::ELEMENTWISE.iter().chain(OTHERS).find(|op| op.entry().name == name)?;
                 let args: Option<Vec<Pattern>> =
                     (0..op.entry().arity).map(|_| Self::read_next(words)).collect();
                 (words.next()? == ")").then_some(Pattern::Node(Head::Op(op), args?))
