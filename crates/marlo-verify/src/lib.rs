@@ -33,5 +33,6 @@ pub mod oracle;
 pub mod range;
 pub mod report;
 pub mod shifted;
+pub mod table;
 pub mod tracked;
 pub mod verdict;

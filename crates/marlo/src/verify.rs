@@ -10,7 +10,9 @@ use marlo_verify::laws;
 use marlo_verify::verdict::Verdict;
 use marlo_wgsl::{Gpu, Kernel};
 
+pub use marlo_verify::laws::print as proof;
 pub use marlo_verify::report::{Effort, Line, Report, Subject};
+pub use marlo_verify::table::table;
 
 use crate::backend::{Backend, BackendError, Outcome, Precision as Numeric};
 
@@ -91,48 +93,4 @@ pub fn equivalent(
     };
     let found = laws::decide_losses(&law.left, &law.right, laws::Limits::default());
     Ok(marlo_verify::report::of_law(&compiled.loss, name, law, found))
-}
-
-/// The steps of a proof, cut after so many.
-pub fn proof(steps: &[laws::Step], most: usize) -> String {
-    laws::print(steps, most)
-}
-
-/// Specs × claims as a table in Markdown: what holds is p (proved) or c (checked), with the number of laws behind it.
-pub fn table(reports: &[Report]) -> String {
-    const CLAIMS: [&str; 6] =
-        ["finite", "nonnegative", "pulls_target", "pushes_others", "decreasing", "increasing"];
-    let mut out = String::from("| loss | gradient | ");
-    out += &CLAIMS.join(" | ");
-    out += " | laws |\n|---|---|---|---|---|---|---|---|---|\n";
-    for report in reports {
-        let cell = |wanted: &dyn Fn(&Line) -> bool| {
-            let words: Vec<&str> =
-                report.lines.iter().filter(|line| wanted(line)).map(|line| line.verdict.word()).collect();
-            let mut kinds: Vec<&str> = words.clone();
-            kinds.dedup();
-            match kinds.as_slice() {
-                [] => String::new(),
-                [one] if words.len() == 1 => (*one).to_owned(),
-                [one] => format!("{} {one}", words.len()),
-                _ => {
-                    let count = |kind: &str| words.iter().filter(|word| **word == kind).count();
-                    let mut known: Vec<&str> = Vec::new();
-                    kinds.iter().for_each(|kind| {
-                        if !known.contains(kind) {
-                            known.push(kind);
-                        }
-                    });
-                    known.iter().map(|kind| format!("{} {kind}", count(kind))).collect::<Vec<_>>().join(", ")
-                }
-            }
-        };
-        let mut cells = vec![cell(&|line| line.subject == Subject::Gradient)];
-        cells.extend(CLAIMS.map(|claim| {
-            cell(&|line| line.subject == Subject::Claim && line.claim.split('(').next() == Some(claim))
-        }));
-        cells.push(cell(&|line| line.subject == Subject::Law));
-        out += &format!("| {} | {} |\n", report.loss, cells.join(" | "));
-    }
-    out
 }

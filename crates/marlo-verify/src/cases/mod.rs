@@ -135,6 +135,18 @@ impl Case {
         self.labels.len()
     }
 
+    /// The inputs of a batch.
+    pub fn of(batch: &Batch<f64>) -> Case {
+        Case {
+            stratum: Stratum::Random,
+            classes: batch.classes,
+            matrix: batch.matrix.clone(),
+            labels: batch.labels.clone(),
+            vectors: batch.vectors.clone(),
+            params: batch.params.clone(),
+        }
+    }
+
     /// The batch, checked against the loss.
     ///
     /// # Errors

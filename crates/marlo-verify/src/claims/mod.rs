@@ -6,8 +6,7 @@ mod monotone;
 mod refute;
 
 pub(crate) use monotone::replace;
-pub(crate) use refute::probe;
-pub use refute::replay;
+pub(crate) use refute::{probe, replay};
 
 use marlo_ir::derivative::differentiate;
 use marlo_ir::graph::{Graph, Id};

@@ -9,7 +9,7 @@ use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
 use crate::big::Big;
-use crate::cases::number;
+use crate::cases::Case;
 use crate::range::FAR;
 use crate::verdict::Verdict;
 
@@ -142,21 +142,8 @@ fn alone(loss: &Loss, batch: &Batch<f64>, row: usize) -> Batch<f64> {
 }
 
 /// The command that evaluates a batch.
-pub fn replay(loss: &Loss, batch: &Batch<f64>) -> String {
-    let list = |values: &[f64]| values.iter().map(|&x| number(x)).collect::<Vec<_>>().join(",");
-    let mut command = format!("marlo eval {}", loss.name);
-    for (row, label) in batch.matrix.chunks(batch.classes).zip(&batch.labels) {
-        command += &format!(" --row={} --label={label}", list(row));
-    }
-    for (param, value) in loss.graph.params.iter().zip(&batch.params) {
-        if param.default != Some(*value) {
-            command += &format!(" --set {}={}", param.name, number(*value));
-        }
-    }
-    for (input, values) in loss.graph.inputs[1..].iter().zip(&batch.vectors) {
-        command += &format!(" --input {}={}", input.name, list(values));
-    }
-    command
+pub(crate) fn replay(loss: &Loss, batch: &Batch<f64>) -> String {
+    Case::of(batch).replay(loss, &loss.name)
 }
 
 /// A value with 256 bits, which no rounding of f64 has touched: what is refuted is refuted by this.
