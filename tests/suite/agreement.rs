@@ -63,7 +63,7 @@ fn settings(loss: &Loss, s: Option<f64>) -> Vec<f64> {
         .map(|s| ("s".to_owned(), s))
         .into_iter()
         .collect();
-    marlo::eval::settings(loss, &given).expect("s is in its range")
+    marlo::eval::settings(loss, &given, marlo::setting::Moment::start(7)).expect("s is in its range")
 }
 
 fn spec(name: &str) -> Loss {

@@ -25,7 +25,8 @@ pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batc
             (input.name.clone(), (0..length).map(|_| 0.2 + 0.7 * draw()).collect())
         })
         .collect();
-    let params = settings(loss, &[]).expect("every hyperparameter has a default");
+    let params =
+        settings(loss, &[], marlo::setting::Moment::start(7)).expect("every hyperparameter has a default");
     Batch::new(loss, classes, matrix, &labels, vectors, params).expect("the inputs are cosines")
 }
 

@@ -295,7 +295,8 @@ fn run(loss: &Loss, inputs: &Inputs, params: Vec<f64>) -> Outcome<f64> {
 fn compare(folder: &Path, published: &Published, mistakes: &mut Vec<String>) -> usize {
     let loss = compiled(published.program);
     let given: Vec<(String, f64)> = published.set.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect();
-    let params = settings(&loss, &given).expect("the settings are in range");
+    let params =
+        settings(&loss, &given, marlo::setting::Moment::start(10)).expect("the settings are in range");
     let mut file = Npz::open(folder.join(published.oracle).join("data.npz")).expect("the oracle is whole");
     let differs = |place: Where| published.differs.iter().any(|d| d.0 == place);
     let mut compared = 0;

@@ -46,7 +46,7 @@ impl Maker {
         let mut values = Vec::new();
         for (name, default, low, high) in [("s", 4.0, 1.0, 128.0), ("m", 0.5, 0.0, 3.0), ("n", 3.0, 0.0, 8.0)]
         {
-            let param = Param { name: name.into(), kind: Kind::Real, default: Some(default), low, high };
+            let param = Param { default: Some(default), low, high, ..Param::new(name, Kind::Real) };
             values.extend(b.param(param).ok());
         }
         for at in [At::Target, At::Other] {

@@ -16,7 +16,8 @@ fn all_agree(cosines: &Array<f32>, labels: &[i64]) {
     let classes = cosines.shape[1];
     for spec in specs::ALL {
         let loss = specs::compile(spec.name).expect("shipped specs compile").loss;
-        let params = settings(&loss, &[]).expect("every hyperparameter has a default");
+        let params = settings(&loss, &[], marlo::setting::Moment::start(classes))
+            .expect("every hyperparameter has a default");
         let narrow = Batch::<f32>::new(&loss, classes, cosines.data.clone(), labels, vec![], params);
         let narrow = narrow.expect("cosines are cosines");
         let found = compare(&loss, &narrow, &narrow.convert(), gpu()).expect("every backend runs");

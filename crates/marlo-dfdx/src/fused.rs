@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 use marlo_ir::eval::{Batch, evaluate, settings};
 use marlo_ir::graph::Id;
 use marlo_ir::loss::{Gradient, Loss};
+use marlo_ir::setting::Moment;
 
 use crate::{DfdxError, Element};
 
@@ -21,7 +22,7 @@ impl Fused {
     /// # Errors
     /// When a hyperparameter is unknown, out of range or missing.
     pub fn new(loss: &Loss, given: &[(String, f64)]) -> Result<Self, DfdxError> {
-        let settings = settings(loss, given)?;
+        let settings = settings(loss, given, Moment::start(2))?;
         Ok(Fused { loss: loss.clone(), gradient: loss.gradient(), settings })
     }
 
@@ -30,7 +31,7 @@ impl Fused {
     /// # Errors
     /// When a hyperparameter is unknown, out of range or missing.
     pub fn set(&mut self, given: &[(String, f64)]) -> Result<(), DfdxError> {
-        self.settings = settings(&self.loss, given)?;
+        self.settings = settings(&self.loss, given, Moment::start(2))?;
         Ok(())
     }
 

@@ -26,7 +26,8 @@ where
     Cpu: Device<E>,
 {
     let values = COSINES.iter().flatten().map(|&c| <E as marlo_ir::eval::Scalar>::from_f64(c)).collect();
-    let params = settings(loss, &[]).expect("every hyperparameter has a default");
+    let params =
+        settings(loss, &[], marlo_ir::setting::Moment::start(7)).expect("every hyperparameter has a default");
     let labels = LABELS.map(|y| y as i64);
     let batch = Batch::new(loss, 3, values, &labels, vec![], params).expect("cosines are cosines");
     let found = autodiff(loss, &batch).expect("dfdx runs it");

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Axis, Graph, Id, Input, Param};
 use crate::kind::{self, Kind};
-use crate::loss::{Loss, Named, Role};
+use crate::loss::{Loss, Named, Role, Update};
 use crate::op::{At, Op, Rule};
 use crate::shape::Shape;
 
@@ -150,6 +150,10 @@ pub struct Distribution {
     pub target: Id,
     /// p at another class, σ(u)·exp(b + ln h − LSE).
     pub other: Id,
+    /// b + ln h, the weighted logit of another class.
+    pub logit: Id,
+    /// LSE over k of that.
+    pub lse: Id,
 }
 
 /// Builds the graph of one loss.
@@ -159,6 +163,10 @@ pub struct Builder {
     pub graph: Graph,
     /// The named values so far; a softmax names its own.
     pub names: Vec<Named>,
+    /// How the states go on.
+    pub updates: Vec<Update>,
+    /// K, the number of centres of each class; 0 where nothing is said of it.
+    pub centres: u32,
 }
 
 impl Builder {
@@ -185,14 +193,22 @@ impl Builder {
     /// # Errors
     /// When the name is taken by another one.
     pub fn input(&mut self, name: &str, kind: Kind, axis: Axis) -> Result<u32, TypeError> {
-        let input = Input { name: name.to_owned(), kind, axis };
+        self.declare(Input::new(name, kind, axis))
+    }
+
+    /// Declares a further input with all that is known of it, or finds the one that is declared alike.
+    ///
+    /// # Errors
+    /// When the name is taken by another one.
+    pub fn declare(&mut self, input: Input) -> Result<u32, TypeError> {
+        let (name, axis) = (input.name.as_str(), input.axis);
         if self.graph.inputs.is_empty() && axis != Axis::Matrix {
             // The matrix is always input 0; which one it is, its first reading decides.
-            self.graph.inputs.push(Input { name: String::new(), kind: Kind::Real, axis: Axis::Matrix });
+            self.graph.inputs.push(Input::new("", Kind::Real, Axis::Matrix));
         }
         match self.graph.inputs.iter().position(|i| i.name == name) {
             Some(at) if self.graph.inputs[at] == input => Ok(at as u32),
-            Some(_) => Err(TypeError::Duplicate { name: name.to_owned() }),
+            Some(_) => Err(TypeError::Duplicate { name: input.name }),
             None => {
                 self.graph.inputs.push(input);
                 Ok(self.graph.inputs.len() as u32 - 1)
@@ -205,13 +221,48 @@ impl Builder {
         self.graph.add(Op::Input(input, at), &[])
     }
 
+    /// Declares how many centres each class has: `cos[k, r]` is then read for each of them.
+    pub fn set_centres(&mut self, count: u32) {
+        self.centres = count;
+    }
+
+    /// A state's value after this step: no derivative passes it. The value is one for the batch.
+    ///
+    /// # Errors
+    /// When the value varies with the sample or the class, or is a mask.
+    pub fn update(&mut self, state: Id, next: Id) -> Result<Id, TypeError> {
+        if self.graph.shape(next) != Shape::Scalar {
+            return Err(TypeError::NotAScalar {
+                function: "state",
+                what: "next value",
+                found: self.graph.shape(next),
+            });
+        }
+        let next = self.apply(Op::Detach, &[next])?;
+        if let Op::Param(param) = self.graph.op(state) {
+            self.updates.push(Update { param, next });
+        }
+        Ok(next)
+    }
+
+    /// The matrix of one of the centres of each class; the first reading decides which matrix it is.
+    fn centre(&mut self, name: &str, kind: Kind, at: At, centre: u32) -> Result<Id, TypeError> {
+        let first = self.matrix(name, kind, at)?;
+        if centre == 0 {
+            return Ok(first);
+        }
+        let label = format!("{name}_{}", centre + 1);
+        let input = self.declare(Input { centre, ..Input::new(&label, kind, Axis::Matrix) })?;
+        Ok(self.read(input, at))
+    }
+
     fn matrix(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {
         match self.graph.inputs.first_mut() {
             None => {
                 self.input(name, kind, Axis::Matrix)?;
             }
             Some(first) if first.name.is_empty() => {
-                *first = Input { name: name.to_owned(), kind, axis: Axis::Matrix };
+                *first = Input::new(name, kind, Axis::Matrix);
             }
             Some(first) if first.name == name => {}
             Some(_) => return Err(TypeError::Mixed),
@@ -242,6 +293,22 @@ impl Builder {
     /// When the loss reads cosines.
     pub fn logit(&mut self, at: At) -> Result<Id, TypeError> {
         self.matrix("logit", Kind::Logit, at)
+    }
+
+    /// `cos[y, r]` or `cos[k, r]`: the cosine to one of the centres of a class, numbered from 0.
+    ///
+    /// # Errors
+    /// When the loss reads raw logits.
+    pub fn cos_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
+        self.centre("cos", Kind::Cosine, at, centre)
+    }
+
+    /// `logit[y, r]` or `logit[k, r]`: the logit of one of the centres of a class, numbered from 0.
+    ///
+    /// # Errors
+    /// When the loss reads cosines.
+    pub fn logit_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
+        self.centre("logit", Kind::Logit, at, centre)
     }
 
     /// A literal.
@@ -316,6 +383,10 @@ impl Builder {
             Rule::OverBatch | Rule::WithinBatch if shape(0) != Shape::Row => {
                 Err(TypeError::NotARow { function, found: shape(0) })
             }
+            _ if op == Op::PickI => match [1, 2].into_iter().find(|&place| shape(place) != Shape::Row) {
+                Some(place) => Err(TypeError::NotARow { function, found: shape(place) }),
+                None => Ok(()),
+            },
             Rule::OverBatch | Rule::WithinBatch if args.len() == 2 && shape(1) != Shape::Scalar => {
                 Err(TypeError::NotAScalar { function, what: "share", found: shape(1) })
             }
@@ -334,6 +405,68 @@ impl Builder {
         let sum = self.apply(Op::SumK, &[x])?;
         let others = self.graph.add(Op::Others, &[]);
         self.apply(Op::Div, &[sum, others])
+    }
+
+    /// `quantile[i](x, q)`: the value of the batch that ⌊q·(B − 1)⌋ values come before: 0 is the least one, 0.5 the (lower)
+    /// median, 1 the greatest. Its derivative goes to the sample that has it.
+    ///
+    /// # Errors
+    /// When x is not one value a sample, or q not one for the batch.
+    pub fn quantile(&mut self, x: Id, q: Id) -> Result<Id, TypeError> {
+        if self.graph.shape(q) != Shape::Scalar {
+            let found = self.graph.shape(q);
+            return Err(TypeError::NotAScalar { function: "quantile[i]", what: "place", found });
+        }
+        let rank = self.apply(Op::RankI, &[x])?;
+        let rows = self.graph.add(Op::BatchSize, &[]);
+        let [zero, one] = [0.0, 1.0].map(|n| self.number(n));
+        let last = self.apply(Op::Sub, &[rows, one])?;
+        let place = self.apply(Op::Mul, &[q, last])?;
+        let place = self.apply(Op::Floor, &[place])?;
+        let here = self.apply(Op::Eq, &[rank, place])?;
+        let value = self.graph.add(Op::Select, &[here, x, zero]);
+        self.apply(Op::SumI, &[value])
+    }
+
+    /// `std[i](x)`: the standard deviation over the batch, with B − 1 below; 0 for a single sample.
+    ///
+    /// # Errors
+    /// When x is not one value a sample.
+    pub fn deviation(&mut self, x: Id) -> Result<Id, TypeError> {
+        let mean = self.apply(Op::MeanI, &[x])?;
+        let off = self.apply(Op::Sub, &[x, mean])?;
+        let square = self.apply(Op::Mul, &[off, off])?;
+        let sum = self.apply(Op::SumI, &[square])?;
+        let rows = self.graph.add(Op::BatchSize, &[]);
+        let one = self.number(1.0);
+        let less = self.apply(Op::Sub, &[rows, one])?;
+        let below = self.apply(Op::Max, &[less, one])?;
+        let variance = self.apply(Op::Div, &[sum, below])?;
+        // The root's slope at 0 is infinite: where all samples agree the deviation is 0 and so is its derivative.
+        let zero = self.number(0.0);
+        let spread = self.apply(Op::Lt, &[zero, variance])?;
+        let inside = self.apply(Op::Select, &[spread, variance, one])?;
+        let root = self.apply(Op::Sqrt, &[inside])?;
+        self.apply(Op::Select, &[spread, root, zero])
+    }
+
+    /// `match[i](x, by)`: the values of x in the order of `by`: the sample with the least `by` gets the least x. It passes
+    /// no derivative.
+    ///
+    /// # Errors
+    /// When one of them is not one value a sample.
+    pub fn matched(&mut self, x: Id, by: Id) -> Result<Id, TypeError> {
+        let own = self.apply(Op::RankI, &[x])?;
+        let wanted = self.apply(Op::RankI, &[by])?;
+        self.apply(Op::PickI, &[x, own, wanted])
+    }
+
+    /// `ce[k](p)` = −ln p at another class, exact in both tails.
+    pub fn ce_other(&mut self, p: Distribution) -> Id {
+        let against = self.graph.add(Op::Neg, &[p.u]);
+        let rest = self.graph.add(Op::Softplus, &[against]);
+        let less = self.graph.add(Op::Sub, &[p.lse, p.logit]);
+        self.graph.add(Op::Add, &[rest, less])
     }
 
     /// `indicator(mask, weight)`: the weight where the mask is on, 1 elsewhere. This is h in the papers.
@@ -411,7 +544,7 @@ impl Builder {
         for (role, id) in [(Role::Margin, u), (Role::PTarget, p_target), (Role::POther, p_other)] {
             self.names.push(Named { name: String::new(), role, id });
         }
-        Ok(Distribution { u, target: p_target, other: p_other })
+        Ok(Distribution { u, target: p_target, other: p_other, logit: other, lse })
     }
 
     /// `ce(p)` = −ln p at the label, as softplus(u).
@@ -456,7 +589,14 @@ impl Builder {
             Shape::Row => (value, self.graph.add(Op::MeanI, &[value])),
             _ => (self.row_of(value), value),
         };
-        Ok(Loss { name: name.to_owned(), graph: self.graph, row, total, names: self.names })
+        Ok(Loss {
+            name: name.to_owned(),
+            graph: self.graph,
+            row,
+            total,
+            names: self.names,
+            updates: self.updates,
+        })
     }
 
     /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r, p4, …, but for names that

@@ -68,8 +68,9 @@ fn pullback(g: &mut Graph, id: Id, args: &[Id], place: usize, adjoint: Id) -> Op
     let one = g.number(1.0);
     let zero = g.number(0.0);
     let factor = match g.op(id) {
-        Op::Const(_) | Op::Param(_) | Op::Input(..) | Op::BatchSize | Op::Others => return None,
-        Op::Floor | Op::Parity | Op::Detach | Op::KeptI => return None,
+        Op::Const(_) | Op::Param(_) | Op::Input(..) | Op::BatchSize => return None,
+        Op::Classes | Op::Others => return None,
+        Op::Floor | Op::Parity | Op::Detach | Op::KeptI | Op::RankI | Op::PickI => return None,
         Op::Not | Op::Lt | Op::Le | Op::Eq | Op::And | Op::Or | Op::InTopI => return None,
 
         Op::Add => return Some(adjoint),

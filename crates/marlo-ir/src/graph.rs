@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::kind::{self, Kind};
 use crate::op::{At, Number, Op, Rule};
+use crate::setting::{Draw, Setting};
 use crate::shape::Shape;
 
 /// A node of a [`Graph`].
@@ -59,10 +60,22 @@ pub struct Param {
     pub kind: Kind,
     /// The value used when none is given.
     pub default: Option<f64>,
+    /// In place of a default: how it follows from the step, the number of classes and earlier hyperparameters.
+    pub setting: Option<Setting>,
+    /// Is it a state: carried from step to step by [`crate::loss::Loss::updates`]?
+    pub state: bool,
     /// The smallest allowed value.
     pub low: f64,
     /// The largest allowed value.
     pub high: f64,
+}
+
+impl Param {
+    /// A hyperparameter without a default, in the range of its kind.
+    pub fn new(name: &str, kind: Kind) -> Param {
+        let (low, high) = kind.range();
+        Param { name: name.to_owned(), kind, default: None, setting: None, state: false, low, high }
+    }
 }
 
 /// What an input varies with.
@@ -85,6 +98,24 @@ pub struct Input {
     pub kind: Kind,
     /// What it varies with.
     pub axis: Axis,
+    /// The smallest allowed value.
+    pub low: f64,
+    /// The largest allowed value.
+    pub high: f64,
+    /// What the values of all samples or classes must add up to.
+    pub sum: Option<f64>,
+    /// The distribution that it is drawn from where it is not given.
+    pub drawn: Option<Draw>,
+    /// Which of the centres of each class a matrix is for, from 0; further inputs have 0.
+    pub centre: u32,
+}
+
+impl Input {
+    /// An input in the range of its kind.
+    pub fn new(name: &str, kind: Kind, axis: Axis) -> Input {
+        let (low, high) = kind.range();
+        Input { name: name.to_owned(), kind, axis, low, high, sum: None, drawn: None, centre: 0 }
+    }
 }
 
 /// Nodes, and the declarations that their leaves refer to.
@@ -104,6 +135,11 @@ impl Graph {
     /// An empty graph with the same declarations.
     pub fn like(&self) -> Graph {
         Graph { params: self.params.clone(), inputs: self.inputs.clone(), ..Graph::default() }
+    }
+
+    /// K, the number of centres of each class: the matrix is (B, C, K) where it is above 1.
+    pub fn centres(&self) -> usize {
+        self.inputs.iter().filter(|input| input.axis == Axis::Matrix).count().max(1)
     }
 
     /// The number of nodes.
@@ -187,7 +223,8 @@ impl Graph {
             Op::Const(_) => Kind::Number,
             Op::Param(p) => self.params[p as usize].kind,
             Op::Input(i, _) => self.inputs[i as usize].kind,
-            Op::Neg | Op::Detach | Op::Abs | Op::SumK | Op::MaxK | Op::SumI | Op::MeanI | Op::TopI => kind(0),
+            Op::Neg | Op::Detach | Op::Abs | Op::SumK | Op::MaxK => kind(0),
+            Op::SumI | Op::MeanI | Op::TopI | Op::PickI => kind(0),
             Op::Add | Op::Sub | Op::Min | Op::Max => kind::add(kind(0), kind(1)).unwrap_or(Kind::Real),
             Op::Select if kind(1) == Kind::Mask && kind(2) == Kind::Mask => Kind::Mask,
             Op::Select => kind::add(kind(1), kind(2)).unwrap_or(Kind::Real),
@@ -255,7 +292,7 @@ impl Graph {
 
     fn is_whole_within(&self, id: Id, depth: u32) -> bool {
         match self.op(id) {
-            Op::Floor | Op::Parity => true,
+            Op::Floor | Op::Parity | Op::RankI | Op::BatchSize | Op::Classes => true,
             Op::Const(n) => n.get().fract() == 0.0,
             Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Min | Op::Max => {
                 depth > 0 && self.args(id).iter().all(|&a| self.is_whole_within(a, depth - 1))
@@ -288,6 +325,7 @@ impl Graph {
                 format!("{}[{index}]", self.inputs[i as usize].name)
             }
             Op::BatchSize => "B".into(),
+            Op::Classes => "C".into(),
             Op::Others => "(C-1)".into(),
             _ => return None,
         })

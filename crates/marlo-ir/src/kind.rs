@@ -34,6 +34,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The closed range of its values: what a header that gives none means.
+    pub fn range(self) -> (f64, f64) {
+        match self {
+            Kind::Prob => (0.0, 1.0),
+            Kind::Scale | Kind::Norm => (0.0, f64::INFINITY),
+            _ => (f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+
     /// Every kind that a header may declare.
     pub const DECLARABLE: [Kind; 9] = [
         Kind::Real,

@@ -29,6 +29,7 @@ pub mod kind;
 pub mod loss;
 pub mod op;
 pub mod schedule;
+pub mod setting;
 pub mod shape;
 pub mod simplify;
 pub mod typed;

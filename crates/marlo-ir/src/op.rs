@@ -44,6 +44,8 @@ pub enum Op {
     Input(u32, At),
     /// B, the number of rows.
     BatchSize,
+    /// C, the number of classes.
+    Classes,
     /// The number of other classes, C − 1, or 1 where there is none.
     Others,
 
@@ -136,6 +138,11 @@ pub enum Op {
     InTopI,
     /// `KeptI(share)`: how many rows are kept: ⌊share·B⌋, at least 1.
     KeptI,
+    /// How many rows of the batch come before this one in rising order, 0 to B − 1; of equal values the earlier row comes
+    /// first. Derivative 0.
+    RankI,
+    /// `PickI(x, rank, wanted)`: the x of the row whose rank is the one that this row wants. Derivative 0.
+    PickI,
 }
 
 /// How an operation's shape follows from its arguments'.
@@ -235,6 +242,7 @@ impl Op {
             Op::Input(_, At::Other) =>     entry("input", 0, Fixed(Cell), "", "", ANY),
             Op::Input(..) =>               entry("input", 0, Fixed(Row), "", "", ANY),
             Op::BatchSize =>               entry("batch", 0, Fixed(Scalar), "B", "", (1.0, INF)),
+            Op::Classes =>                 entry("classes", 0, Fixed(Scalar), "C", "", (1.0, INF)),
             Op::Others =>                  entry("others", 0, Fixed(Scalar), "(C-1)", "", (1.0, INF)),
 
             Op::Neg =>      entry("neg", 1, Join, "-", "-$0", ANY),
@@ -283,6 +291,8 @@ impl Op {
             Op::TopI =>   entry("top[i]", 2, OverBatch, r"\operatorname{top}", "", ANY),
             Op::InTopI => entry("in_top[i]", 2, WithinBatch, r"\operatorname{hard}", "", (0.0, 1.0)),
             Op::KeptI =>  entry("kept[i]", 1, Fixed(Scalar), r"\operatorname{kept}", "kept_rows_($0)", (1.0, INF)),
+            Op::RankI =>  entry("rank[i]", 1, WithinBatch, r"\operatorname{rank}", "", (0.0, INF)),
+            Op::PickI =>  entry("pick[i]", 3, WithinBatch, r"\operatorname{pick}", "", ANY),
         }
     }
 

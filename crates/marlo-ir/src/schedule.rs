@@ -8,8 +8,8 @@
 use std::fmt::Write as _;
 
 use crate::eval::{Batch, Scalar, evaluate};
-use crate::graph::{Graph, Id};
-use crate::loss::{Gradient, Loss, Named};
+use crate::graph::{Axis, Graph, Id, Input};
+use crate::loss::{Gradient, Loss, Partial, Wrt};
 use crate::op::Op;
 use crate::shape::Shape;
 use crate::simplify::lower;
@@ -55,24 +55,32 @@ pub enum Step {
         cells: Vec<Id>,
         /// Reductions that the sweep feeds.
         reductions: Vec<Id>,
-        /// Is the gradient of each cell written?
+        /// Are the [derivatives of each cell](RowProgram::cells) written?
         writes: bool,
     },
 }
 
 impl RowProgram {
-    /// Plans a loss.
+    /// Plans a loss with its usual derivatives.
     pub fn of(loss: &Loss) -> RowProgram {
-        let gradient = lowered(&loss.gradient());
-        let roots = gradient.roots().map(|root| root.1);
+        RowProgram::by(loss, &loss.usual())
+    }
+
+    /// Plans a loss with the derivatives that are asked for beside that by the matrix.
+    pub fn by(loss: &Loss, wrt: &[Wrt]) -> RowProgram {
+        let gradient = lowered(&loss.gradient_by(wrt));
+        let roots: Vec<Id> = gradient.all_roots().into_iter().map(|root| root.1).collect();
         let graph = &gradient.loss.graph;
         let needed = graph.reachable(&roots);
         let order: Vec<Id> = graph.ids().filter(|id| needed[id.index()]).collect();
         let phase_of = graph.phases();
         let ready = |id: Id| phase_of[id.index()] + usize::from(graph.op(id).is_batch());
         let written = ready(gradient.loss.row);
-        let write = ready(gradient.target).max(ready(gradient.other));
-        let last = order.iter().map(|id| phase_of[id.index()]).chain([written, write]).max().unwrap_or(0);
+        let write = cells(&gradient).iter().flatten().map(|&id| ready(id)).max().unwrap_or(0);
+        let kept = rows(&gradient);
+        let row_last = kept.iter().map(|&id| ready(id)).max().unwrap_or(0);
+        let last =
+            order.iter().map(|id| phase_of[id.index()]).chain([written, write, row_last]).max().unwrap_or(0);
         let mut phases: Vec<Phase> =
             (0..=last).map(|p| phase(&gradient, &order, &phase_of, p, p == write)).collect();
         for p in 0..phases.len() {
@@ -82,7 +90,7 @@ impl RowProgram {
                 .iter()
                 .filter(|id| graph.shape(**id) == Shape::Row && phase_of[id.index()] == p)
                 .filter(|id| !graph.op(**id).is_batch())
-                .filter(|id| read_later(id) || read_by_batch(id))
+                .filter(|id| read_later(id) || read_by_batch(id) || kept.contains(id))
                 .copied()
                 .collect();
             phases[p].keeps = keeps;
@@ -123,19 +131,39 @@ impl RowProgram {
         evaluate::<f64>(self.graph(), &self.uniforms, &batch).into_iter().map(|v| v[0]).collect()
     }
 
-    /// The scalars after the last phase (the batch's loss is among them) from the row values that batch operations
-    /// read: `row(id)` gives those, one a row.
-    pub fn total<'a>(
+    /// The derivatives that a sweep writes for each cell: of the matrix, then those partials that have cells; of each what
+    /// stands at the label and what stands at another class.
+    pub fn cells(&self) -> Vec<[Id; 2]> {
+        cells(&self.gradient)
+    }
+
+    /// The derivatives with one value a row, which are [kept](Phase::keeps).
+    pub fn rows(&self) -> Vec<Id> {
+        rows(&self.gradient)
+    }
+
+    /// The scalars that a batch ends with: its loss, then the derivatives by hyperparameters, then the next states.
+    pub fn ends(&self) -> Vec<Id> {
+        let by_param = |p: &&Partial| matches!(p.by, Wrt::Param(_));
+        let partials = self.gradient.partials.iter().filter(by_param).map(|p| p.target);
+        let updates = self.gradient.loss.updates.iter().map(|u| u.next);
+        [self.gradient.loss.total].into_iter().chain(partials).chain(updates).collect()
+    }
+
+    /// The values of the [ends](Self::ends) from the row values that batch operations read: `row(id)` gives those, one a
+    /// row. NaN where something is missing.
+    pub fn end_values<'a>(
         &self,
         params: &[f64],
         (rows, classes): (usize, usize),
         row: &dyn Fn(Id) -> Option<&'a [f64]>,
-    ) -> f64 {
+    ) -> Vec<f64> {
         let graph = self.graph();
         let mut small = graph.like();
         let mut vectors = Vec::new();
         let mut map: Vec<Option<Id>> = vec![None; graph.len()];
-        let needed = graph.reachable(&[self.gradient.loss.total]);
+        let ends = self.ends();
+        let needed = graph.reachable(&ends);
         for id in graph.ids().filter(|id| needed[id.index()]) {
             let args: Vec<Id> = graph.args(id).iter().filter_map(|a| map[a.index()]).collect();
             if graph.shape(id) == Shape::Row
@@ -143,18 +171,13 @@ impl RowProgram {
             {
                 vectors.push(values.to_vec());
                 let name = format!("row{}", id.index());
-                small.inputs.push(crate::graph::Input {
-                    name,
-                    kind: graph.node(id).kind,
-                    axis: crate::graph::Axis::Rows,
-                });
+                small.inputs.push(Input::new(&name, graph.node(id).kind, Axis::Rows));
                 let input = small.inputs.len() as u32 - 1;
                 map[id.index()] = Some(small.add(Op::Input(input, crate::op::At::Row), &[]));
             } else if args.len() == graph.args(id).len() && graph.shape(id) != Shape::Cell {
                 map[id.index()] = Some(small.add(graph.op(id), &args));
             }
         }
-        let Some(total) = map[self.gradient.loss.total.index()] else { return f64::NAN };
         // The further inputs of the loss stand before ours; nothing here reads them.
         let mut all = vec![Vec::new(); graph.inputs.len() - 1];
         all.extend(vectors);
@@ -167,7 +190,8 @@ impl RowProgram {
             params: params.to_vec(),
             resolution: f64::RESOLUTION,
         };
-        evaluate(&small, &[total], &batch)[0][0]
+        let value = |end: &Id| map[end.index()].map_or(f64::NAN, |id| evaluate(&small, &[id], &batch)[0][0]);
+        ends.iter().map(value).collect()
     }
 
     /// Prints the plan.
@@ -211,13 +235,27 @@ impl RowProgram {
 
 fn lowered(gradient: &Gradient) -> Gradient {
     let loss = &gradient.loss;
-    let mut roots: Vec<Id> = gradient.roots().iter().map(|r| r.1).collect();
-    roots.extend(loss.names.iter().map(|n| n.id));
+    let mut roots = loss.roots();
+    roots.extend(gradient.all_roots().iter().map(|root| root.1));
     let (graph, map) = lower(&loss.graph, &roots);
     let at = |id: Id| map[id.index()].unwrap_or(id);
-    let names = loss.names.iter().map(|n| Named { id: at(n.id), ..n.clone() }).collect();
-    let loss = Loss { name: loss.name.clone(), graph, row: at(loss.row), total: at(loss.total), names };
-    Gradient { loss, target: at(gradient.target), other: at(gradient.other) }
+    let partial = |p: &Partial| Partial { target: at(p.target), other: at(p.other), ..*p };
+    let partials = gradient.partials.iter().map(partial).collect();
+    let loss = loss.mapped(graph, &map);
+    Gradient { loss, target: at(gradient.target), other: at(gradient.other), partials }
+}
+
+/// See [`RowProgram::cells`].
+fn cells(gradient: &Gradient) -> Vec<[Id; 2]> {
+    let further = gradient.partials.iter().filter(|p| gradient.has_cells(p.by));
+    let further = further.map(|p| [p.target, p.other]);
+    [[gradient.target, gradient.other]].into_iter().chain(further).collect()
+}
+
+/// See [`RowProgram::rows`].
+fn rows(gradient: &Gradient) -> Vec<Id> {
+    let of_rows = |p: &&Partial| matches!(p.by, Wrt::Input(_)) && !gradient.has_cells(p.by);
+    gradient.partials.iter().filter(of_rows).map(|p| p.target).collect()
 }
 
 fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, writes: bool) -> Phase {
@@ -238,7 +276,9 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, w
     }
     let rows: Vec<Id> =
         order.iter().copied().filter(|&id| is_row(id) && here(id) && !graph.op(id).is_batch()).collect();
-    let writes_at = writes.then(|| level[gradient.other.index()]);
+    let outputs = cells(gradient);
+    let others: Vec<Id> = outputs.iter().map(|pair| pair[1]).collect();
+    let writes_at = writes.then(|| others.iter().map(|id| level[id.index()]).max().unwrap_or(0));
     let deepest = rows.iter().map(|id| level[id.index()]).chain(writes_at).max().unwrap_or(0);
     let mut steps = Vec::new();
     for depth in 0..=deepest {
@@ -258,7 +298,7 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, w
         let writes = writes_at == Some(depth);
         if writes || !reductions.is_empty() {
             let mut roots: Vec<Id> = reductions.iter().map(|&r| graph.args(r)[0]).collect();
-            roots.extend(writes.then_some(gradient.other));
+            roots.extend(others.iter().filter(|_| writes));
             let wanted = graph.reachable(&roots);
             let cells = order
                 .iter()
@@ -272,9 +312,7 @@ fn phase(gradient: &Gradient, order: &[Id], phase_of: &[usize], number: usize, w
         .iter()
         .copied()
         .filter(|&id| is_row(id) && phase_of[id.index()] < number)
-        .filter(|&id| {
-            is_read(graph, &steps, id) || (writes && [gradient.target, gradient.other].contains(&id))
-        })
+        .filter(|&id| is_read(graph, &steps, id) || (writes && outputs.as_flattened().contains(&id)))
         .collect();
     let batch: Vec<Id> = order.iter().copied().filter(|&id| graph.op(id).is_batch() && here(id)).collect();
     let after = order

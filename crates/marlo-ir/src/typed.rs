@@ -119,7 +119,7 @@ impl Define {
         range: ops::RangeInclusive<f64>,
     ) -> Expr<'_, K, Scalar> {
         let (low, high) = range.into_inner();
-        let param = Param { name: name.to_owned(), kind: K::KIND, default: Some(default), low, high };
+        let param = Param { default: Some(default), low, high, ..Param::new(name, K::KIND) };
         self.expr(|b| b.param(param))
     }
 

@@ -120,7 +120,8 @@ fn measure(subject: &Subject<'_>, witness: &Witness<'_>, sample: &[Case]) -> Acc
         let exact = subject.derived::<Big>(&batch);
         match (witness.run)(subject.loss, &batch) {
             Ok((loss, gradient)) if loss.len() == batch.rows && gradient.len() == batch.matrix.len() => {
-                let found = Outcome { loss, total: f64::NAN, gradient };
+                let (partials, states) = (Vec::new(), Vec::new());
+                let found = Outcome { loss, total: f64::NAN, gradient, partials, states };
                 sure.iter().for_each(|&row| tally.row(case, row, &exact, &found, witness.precision));
             }
             Ok(_) => tally.refuse(sure.len(), "as many numbers as were asked for are not there".to_owned()),

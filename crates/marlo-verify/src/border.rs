@@ -163,7 +163,8 @@ fn difference(normal: &Loss, value: Id, mask: Id) -> Option<String> {
     let (simple, map) = simplify(graph, &[step]);
     let step = map[step.index()]?;
     let names = Vec::new();
-    let shown = Loss { graph: simple, names, row: step, total: step, name: loss.name.clone() };
+    let shown =
+        Loss { graph: simple, names, row: step, total: step, name: loss.name.clone(), updates: Vec::new() };
     Some(formula::value(&shown, step))
 }
 

@@ -213,7 +213,8 @@ mod tests {
 
     fn doubt(text: &str, classes: usize, cosines: &[f64], labels: &[i64]) -> Vec<bool> {
         let loss = marlo_lang::compile(text, &marlo_lang::Empty).expect("the program is right").loss;
-        let params = marlo_ir::eval::settings(&loss, &[]).expect("there are defaults");
+        let params = marlo_ir::eval::settings(&loss, &[], marlo_ir::setting::Moment::start(5))
+            .expect("there are defaults");
         let batch =
             Batch::new(&loss, classes, cosines.to_vec(), labels, vec![], params).expect("the batch is right");
         Doubt::of(&loss, &loss.gradient()).rows(&batch)

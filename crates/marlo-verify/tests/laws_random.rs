@@ -109,14 +109,13 @@ impl Writer<'_> {
 
 fn declarations() -> Graph {
     let mut graph = Graph::default();
-    graph.inputs.push(Input { name: "cos".into(), kind: Kind::Cosine, axis: Axis::Matrix });
+    graph.inputs.push(Input::new("cos", Kind::Cosine, Axis::Matrix));
     for (name, low, high) in [("s", 1.0, 8.0), ("t", 0.0, 2.0)] {
         graph.params.push(Param {
-            name: name.into(),
-            kind: Kind::Real,
             default: Some((low + high) / 2.0),
             low,
             high,
+            ..Param::new(name, Kind::Real)
         });
     }
     graph
@@ -137,7 +136,7 @@ fn finish(mut graph: Graph, row: Id) -> Loss {
         graph.add(Op::Add, &[row, c])
     };
     let total = graph.add(Op::MeanI, &[row]);
-    Loss { name: "random".into(), graph, row, total, names: vec![] }
+    Loss { name: "random".into(), graph, row, total, names: vec![], updates: vec![] }
 }
 
 #[test]

@@ -304,7 +304,7 @@ impl<'g> Kernel<'g> {
             stored.push((id, widen(&kept[slot * batch.rows..(slot + 1) * batch.rows])));
         }
         let row = |id: Id| stored.iter().find(|s| s.0 == id).map(|s| s.1.as_slice());
-        Ok(self.program.total(&batch.params, (batch.rows, batch.classes), &row))
+        Ok(self.program.end_values(&batch.params, (batch.rows, batch.classes), &row)[0])
     }
 
     /// More invocations a row where the classes, or the rows of a batch operation, are so many that one would loop too

@@ -11,7 +11,7 @@
 //!
 //! // Two samples, three classes.
 //! let cosines = vec![0.8, 0.1, -0.2, 0.3, 0.5, 0.4];
-//! let settings = marlo::eval::settings(&loss, &[("s".into(), 64.0)]).unwrap();
+//! let settings = marlo::eval::settings(&loss, &[("s".into(), 64.0)], marlo::setting::Moment::start(3)).unwrap();
 //! let batch = Batch::new(&loss, 3, cosines, &[0, 1], vec![], settings).unwrap();
 //! let outcome = Backend::Reference.run(&loss, &batch).unwrap();
 //! assert_eq!(outcome.gradient.len(), 6);
@@ -32,6 +32,6 @@ pub mod verify;
 
 pub use backend::{Backend, Outcome};
 pub use marlo_data as data;
-pub use marlo_ir::{build, eval, formula, graph, kind, loss, op, schedule, shape, typed};
+pub use marlo_ir::{build, eval, formula, graph, kind, loss, op, schedule, setting, shape, typed};
 pub use marlo_lang::{self as lang, compile};
 pub use marlo_wgsl as wgsl;

@@ -1,8 +1,7 @@
 //! A batch of inputs, checked once for every backend.
 
 use super::Scalar;
-use crate::graph::Axis;
-use crate::kind::Kind;
+use crate::graph::{Axis, Input};
 use crate::loss::Loss;
 
 /// How far rounding may have pushed a cosine past ±1; such a cosine counts as ±1.
@@ -51,8 +50,8 @@ pub enum InputError {
         /// The value.
         value: f64,
     },
-    /// A further input out of the range of its kind.
-    #[error("`{name}` is {value} at index {index}: a {kind} is {range}")]
+    /// A further input out of its range.
+    #[error("`{name}` is {value} at index {index}, but {range}")]
     Range {
         /// The array.
         name: String,
@@ -60,10 +59,26 @@ pub enum InputError {
         index: usize,
         /// The value.
         value: f64,
-        /// What it means.
-        kind: Kind,
-        /// The range of that kind, in words.
-        range: &'static str,
+        /// What its range is, in words.
+        range: String,
+    },
+    /// A further input that does not add up to what the loss declares.
+    #[error(
+        "the values of `{name}` add up to {found}, but the loss needs {wanted}: divide them by their sum"
+    )]
+    Sum {
+        /// The array.
+        name: String,
+        /// What they add up to.
+        found: f64,
+        /// What they must add up to.
+        wanted: f64,
+    },
+    /// An input that is drawn, where there is no seed to draw it with.
+    #[error("the input `{name}` is drawn anew for each batch: give a seed, or its values")]
+    NotDrawn {
+        /// Its name.
+        name: String,
     },
     /// A number that is no cosine.
     #[error(
@@ -96,70 +111,8 @@ pub enum InputError {
     },
 }
 
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     if names.is_empty() { "; it has none".into() } else { format!("; it has {}", names.join(", ")) }
-}
-
-/// Hyperparameters that don't fit a loss.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SettingError {
-    /// A name that the loss has not.
-    #[error("`{loss}` has no hyperparameter `{name}`{}", listed(.known))]
-    Unknown {
-        /// The loss.
-        loss: String,
-        /// The name given.
-        name: String,
-        /// The names that it has.
-        known: Vec<String>,
-    },
-    /// A value out of its range.
-    #[error("`{name}` is {value}, but its range is {low} to {high}")]
-    Range {
-        /// The hyperparameter.
-        name: String,
-        /// The value given.
-        value: f64,
-        /// The smallest allowed.
-        low: f64,
-        /// The largest allowed.
-        high: f64,
-    },
-    /// No default and no value.
-    #[error("`{name}` has no default: give it with --set {name}=VALUE")]
-    Missing {
-        /// The hyperparameter.
-        name: String,
-    },
-}
-
-/// The value of each hyperparameter: the given ones over the defaults, in the order of the header.
-///
-/// # Errors
-/// When a name is unknown, a value is out of range or not a number, or a hyperparameter has neither value nor default.
-pub fn settings(loss: &Loss, given: &[(String, f64)]) -> Result<Vec<f64>, SettingError> {
-    let params = &loss.graph.params;
-    if let Some((name, _)) = given.iter().find(|(name, _)| params.iter().all(|p| p.name != *name)) {
-        let known = params.iter().map(|p| p.name.clone()).collect();
-        return Err(SettingError::Unknown { loss: loss.name.clone(), name: name.clone(), known });
-    }
-    let mut values = Vec::with_capacity(params.len());
-    for param in params {
-        let set = given.iter().rev().find(|(name, _)| *name == param.name).map(|g| g.1);
-        let Some(value) = set.or(param.default) else {
-            return Err(SettingError::Missing { name: param.name.clone() });
-        };
-        if !(param.low..=param.high).contains(&value) {
-            return Err(SettingError::Range {
-                name: param.name.clone(),
-                value,
-                low: param.low,
-                high: param.high,
-            });
-        }
-        values.push(value);
-    }
-    Ok(values)
 }
 
 /// Checked inputs of one evaluation.
@@ -169,11 +122,12 @@ pub struct Batch<S> {
     pub rows: usize,
     /// C.
     pub classes: usize,
-    /// The cosines or logits, (B, C), row by row.
+    /// The cosines or logits, (B, C), row by row; with several centres a class those of the first centre.
     pub matrix: Vec<S>,
     /// The class of each row.
     pub labels: Vec<usize>,
-    /// The further inputs in the order of [`crate::graph::Graph::inputs`], without the matrix.
+    /// The further inputs in the order of [`crate::graph::Graph::inputs`], without the first: the matrices (B, C) of further
+    /// centres, then vectors.
     pub vectors: Vec<Vec<S>>,
     /// The hyperparameters in the order of the header.
     pub params: Vec<f64>,
@@ -182,11 +136,12 @@ pub struct Batch<S> {
 }
 
 impl<S: Scalar> Batch<S> {
-    /// Checks inputs against the loss. A cosine that rounding put past ±1 becomes ±1.
+    /// Checks inputs against the loss: the matrix (B, C), or (B, C, K) for one with K centres a class, the labels, and the
+    /// further inputs by name. A cosine that rounding put past ±1 becomes ±1.
     ///
     /// # Errors
-    /// When the batch is empty, an array has the wrong length, a label is no class, a value is not finite, or a cosine
-    /// lies beyond ±(1 + [`OVERSHOOT`]).
+    /// When the batch is empty, an array has the wrong length, a label is no class, a value is not finite, a cosine lies
+    /// beyond ±(1 + [`OVERSHOOT`]), or a further input is missing, out of its range or does not have its sum.
     pub fn new(
         loss: &Loss,
         classes: usize,
@@ -201,67 +156,35 @@ impl<S: Scalar> Batch<S> {
             return Err(InputError::Empty { rows, classes });
         }
         let inputs = &loss.graph.inputs;
-        let name = inputs[0].name.clone();
-        length(&name, matrix.len(), rows * classes, "labels × classes")?;
-        for (at, value) in matrix.iter().map(|v| v.to_f64()).enumerate() {
-            let (row, class) = (at / classes, at % classes);
-            if !value.is_finite() {
-                return Err(InputError::NotFinite {
-                    name,
-                    place: format!("row {row}, class {class}"),
-                    value,
-                });
-            }
-            if name == "cos" && value.abs() > 1.0 + OVERSHOOT {
-                return Err(InputError::NotACosine { row, class, value });
-            }
-        }
-        if name == "cos" {
-            let end = |c: S| {
-                if c > S::one() {
-                    S::one()
-                } else if c < -S::one() {
-                    -S::one()
-                } else {
-                    c
-                }
-            };
-            matrix.iter_mut().for_each(|c| *c = end(*c));
-        }
+        let centres = loss.graph.centres();
+        check_matrix(&inputs[0].name, &mut matrix, (rows, classes, centres))?;
         for (row, &label) in labels.iter().enumerate() {
             if label < 0 || label as usize >= classes {
                 return Err(InputError::Label { row, label, classes });
             }
         }
+        let mut slabs = super::slabs(&matrix, centres).into_iter();
+        let matrix = slabs.next().unwrap_or_default();
         let mut ordered = Vec::new();
         for input in &inputs[1..] {
-            let (axis, wanted, why) = match input.axis {
-                Axis::Rows => ("one value a sample", rows, "one a sample"),
-                _ => ("one value a class", classes, "one a class"),
-            };
+            if input.axis == Axis::Matrix {
+                ordered.extend(slabs.next());
+                continue;
+            }
             let Some(at) = vectors.iter().position(|v| v.0 == input.name) else {
-                return Err(InputError::Missing { name: input.name.clone(), axis });
+                let (name, axis) = (input.name.clone(), axis_in_words(input.axis));
+                return Err(match input.drawn {
+                    Some(_) => InputError::NotDrawn { name },
+                    None => InputError::Missing { name, axis },
+                });
             };
-            let (name, values) = vectors.swap_remove(at);
-            length(&name, values.len(), wanted, why)?;
-            if let Some(at) = values.iter().position(|v| !v.to_f64().is_finite()) {
-                let value = values[at].to_f64();
-                return Err(InputError::NotFinite { name, place: format!("index {at}"), value });
-            }
-            let (low, high, range) = match input.kind {
-                Kind::Prob => (0.0, 1.0, "between 0 and 1"),
-                Kind::Norm | Kind::Scale => (0.0, f64::INFINITY, "at least 0"),
-                _ => (f64::NEG_INFINITY, f64::INFINITY, ""),
-            };
-            let out = |v: &S| !(low..=high).contains(&v.to_f64());
-            if let Some(index) = values.iter().position(out) {
-                let value = values[index].to_f64();
-                return Err(InputError::Range { name, index, value, kind: input.kind, range });
-            }
+            let values = vectors.swap_remove(at).1;
+            check_vector(input, &values, (rows, classes))?;
             ordered.push(values);
         }
         if let Some((name, _)) = vectors.into_iter().next() {
-            let known = inputs[1..].iter().map(|i| i.name.clone()).collect();
+            let known =
+                inputs[1..].iter().filter(|i| i.axis != Axis::Matrix).map(|i| i.name.clone()).collect();
             return Err(InputError::Unknown { name, known });
         }
         let labels = labels.iter().map(|&l| l as usize).collect();
@@ -280,6 +203,80 @@ impl<S: Scalar> Batch<S> {
             params: self.params.clone(),
             resolution: self.resolution,
         }
+    }
+}
+
+fn check_matrix<S: Scalar>(
+    name: &str,
+    matrix: &mut [S],
+    (rows, classes, centres): (usize, usize, usize),
+) -> Result<(), InputError> {
+    let why = if centres == 1 { "labels × classes" } else { "labels × classes × centres" };
+    length(name, matrix.len(), rows * classes * centres, why)?;
+    let cosines = name == "cos";
+    for (at, cell) in matrix.iter_mut().enumerate() {
+        let value = cell.to_f64();
+        let (row, class) = (at / centres / classes, at / centres % classes);
+        if !value.is_finite() {
+            let place = format!("row {row}, class {class}");
+            return Err(InputError::NotFinite { name: name.to_owned(), place, value });
+        }
+        if cosines && value.abs() > 1.0 + OVERSHOOT {
+            return Err(InputError::NotACosine { row, class, value });
+        }
+        if cosines && *cell > S::one() {
+            *cell = S::one();
+        } else if cosines && *cell < -S::one() {
+            *cell = -S::one();
+        }
+    }
+    Ok(())
+}
+
+fn axis_in_words(axis: Axis) -> &'static str {
+    if axis == Axis::Rows { "one value a sample" } else { "one value a class" }
+}
+
+fn check_vector<S: Scalar>(
+    input: &Input,
+    values: &[S],
+    (rows, classes): (usize, usize),
+) -> Result<(), InputError> {
+    let name = || input.name.clone();
+    let (wanted, why) =
+        if input.axis == Axis::Rows { (rows, "one a sample") } else { (classes, "one a class") };
+    length(&input.name, values.len(), wanted, why)?;
+    if let Some(at) = values.iter().position(|v| !v.to_f64().is_finite()) {
+        let value = values[at].to_f64();
+        return Err(InputError::NotFinite { name: name(), place: format!("index {at}"), value });
+    }
+    // An f32 may stand an ulp outside of a bound that it can't hold.
+    let slack = |bound: f64| bound.abs() * 1e-6;
+    let (low, high) = (input.low - slack(input.low), input.high + slack(input.high));
+    let out = |v: &S| !(low..=high).contains(&v.to_f64());
+    if let Some(index) = values.iter().position(out) {
+        let value = values[index].to_f64();
+        return Err(InputError::Range { name: name(), index, value, range: range_in_words(input) });
+    }
+    if let Some(wanted) = input.sum {
+        let found: f64 = values.iter().map(|v| v.to_f64()).sum();
+        if (found - wanted).abs() > 1e-5 * wanted.abs().max(1.0) {
+            return Err(InputError::Sum { name: name(), found, wanted });
+        }
+    }
+    Ok(())
+}
+
+fn range_in_words(input: &Input) -> String {
+    let (low, high) = (input.low, input.high);
+    let words = match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("between {low} and {high}"),
+        (true, false) => format!("at least {low}"),
+        _ => format!("at most {high}"),
+    };
+    match input.kind.range() == (low, high) {
+        true => format!("a {} is {words}", input.kind),
+        false => format!("it must be {words}"),
     }
 }
 

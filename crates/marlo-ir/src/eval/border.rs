@@ -37,6 +37,10 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
                 mark_maximum(graph, id, batch, tolerance, &mut rows);
                 continue;
             }
+            Op::RankI => {
+                mark_order(graph, id, batch, tolerance, &mut rows);
+                continue;
+            }
             Op::TopI => {
                 mark_rank(graph, id, batch, tolerance, &mut rows);
                 continue;
@@ -89,6 +93,15 @@ fn mark_maximum(graph: &Graph, top: Id, batch: &Batch<f64>, tolerance: f64, rows
         if let [first, second, ..] = sorted[..] {
             *on |= first - second <= tolerance * first.abs().max(1.0);
         }
+    }
+}
+
+/// Marks every row where two that follow each other in a ranking are as good as tied: any row may read it.
+fn mark_order(graph: &Graph, rank: Id, batch: &Batch<f64>, tolerance: f64, rows: &mut [bool]) {
+    let mut sorted = evaluate(graph, graph.args(rank), batch).remove(0);
+    sorted.sort_by(f64::total_cmp);
+    if sorted.windows(2).any(|pair| pair[1] - pair[0] <= tolerance * pair[1].abs().max(1.0)) {
+        rows.fill(true);
     }
 }
 

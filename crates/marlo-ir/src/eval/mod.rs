@@ -6,10 +6,12 @@ mod dual;
 mod outcome;
 mod reference;
 mod scalar;
+mod settings;
 
-pub use batch::{Batch, InputError, OVERSHOOT, SettingError, settings};
+pub use batch::{Batch, InputError, OVERSHOOT};
 pub use border::on_border;
 pub use dual::Dual;
-pub use outcome::{Outcome, outcome};
-pub use reference::{apply, evaluate, hardest, kept_rows};
+pub use outcome::{Outcome, interleave, outcome, over_rows, slabs};
+pub use reference::{apply, evaluate, hardest, kept_rows, picked, ranks};
 pub use scalar::{NO_CLASS, Scalar};
+pub use settings::{SettingError, settings};

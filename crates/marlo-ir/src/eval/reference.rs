@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::{Batch, NO_CLASS, Scalar};
-use crate::graph::{Graph, Id};
+use crate::graph::{Axis, Graph, Id};
 use crate::op::{At, Op};
 use crate::shape::Shape;
 
@@ -96,6 +96,7 @@ impl<'a, S: Scalar> State<'a, S> {
             Op::Const(n) => S::from_f64(n.get()),
             Op::Param(p) => S::from_f64(batch.params[p as usize]),
             Op::BatchSize => S::from_f64(batch.rows as f64),
+            Op::Classes => S::from_f64(batch.classes as f64),
             Op::Others => S::from_f64(batch.classes.saturating_sub(1).max(1) as f64),
             Op::KeptI => {
                 S::from_f64(kept_rows(self.at(self.graph.args(id)[0], 0, 0).to_f64(), batch.rows) as f64)
@@ -109,6 +110,9 @@ impl<'a, S: Scalar> State<'a, S> {
         match self.graph.op(id) {
             Op::Input(0, _) => batch.matrix[row * batch.classes + label],
             Op::Input(i, At::Row) => batch.vectors[i as usize - 1][row],
+            Op::Input(i, _) if self.graph.inputs[i as usize].axis == Axis::Matrix => {
+                batch.vectors[i as usize - 1][row * batch.classes + label]
+            }
             Op::Input(i, _) => batch.vectors[i as usize - 1][label],
             Op::LseK => {
                 let (max, rest) = self.lse(self.graph.args(id)[0], row);
@@ -127,6 +131,9 @@ impl<'a, S: Scalar> State<'a, S> {
         for class in (0..batch.classes).filter(|&c| c != label) {
             self.cells[id.index()][class] = match self.graph.op(id) {
                 Op::Input(0, _) => batch.matrix[row * batch.classes + class],
+                Op::Input(i, _) if self.graph.inputs[i as usize].axis == Axis::Matrix => {
+                    batch.vectors[i as usize - 1][row * batch.classes + class]
+                }
                 Op::Input(i, _) => batch.vectors[i as usize - 1][class],
                 op => self.elementwise(op, id, row, class),
             };
@@ -191,6 +198,16 @@ impl<'a, S: Scalar> State<'a, S> {
         let total = match self.graph.op(id) {
             Op::SumI => sum(values.into_iter()),
             Op::MeanI => sum(values.into_iter()) / count,
+            Op::RankI => {
+                let ranks = ranks(&values).into_iter();
+                self.rows[id.index()] = ranks.map(|rank| S::from_f64(rank as f64)).collect();
+                return;
+            }
+            Op::PickI => {
+                let all = |arg: Id| (0..self.batch.rows).map(|row| self.at(arg, row, 0)).collect::<Vec<S>>();
+                self.rows[id.index()] = picked(&values, &all(args[1]), &all(args[2]));
+                return;
+            }
             op => {
                 let given = self.at(args[1], 0, 0).to_f64();
                 let count = if op == Op::TopI { kept_rows(given, self.batch.rows) } else { given as usize };
@@ -223,8 +240,23 @@ pub fn hardest<S: Scalar>(values: &[S], count: usize) -> Vec<bool> {
     hard
 }
 
+/// How many values come before each in rising order; of equal ones the earlier comes first.
+pub fn ranks<S: Scalar>(values: &[S]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].partial_cmp(&values[b]).unwrap_or(std::cmp::Ordering::Equal));
+    let mut ranks = vec![0; values.len()];
+    order.into_iter().enumerate().for_each(|(rank, row)| ranks[row] = rank);
+    ranks
+}
+
+/// The value, without its derivative, of the row whose rank each row wants; its own where no row has that rank.
+pub fn picked<S: Scalar>(values: &[S], ranks: &[S], wanted: &[S]) -> Vec<S> {
+    let row_of = |(own, wanted): (usize, &S)| ranks.iter().position(|rank| rank == wanted).unwrap_or(own);
+    wanted.iter().enumerate().map(|one| values[row_of(one)].detach()).collect()
+}
+
 /// A sum whose error does not grow with the number of terms (Neumaier's compensation).
-fn sum<S: Scalar>(values: impl Iterator<Item = S>) -> S {
+pub(super) fn sum<S: Scalar>(values: impl Iterator<Item = S>) -> S {
     let (mut total, mut lost) = (S::zero(), S::zero());
     for value in values {
         let next = total + value;

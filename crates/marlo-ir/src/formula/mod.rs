@@ -11,8 +11,9 @@ mod text;
 
 pub use math::{Math, Symbol};
 
-use crate::graph::Id;
-use crate::loss::{Gradient, Loss};
+use crate::graph::{Axis, Id};
+use crate::loss::{Gradient, Loss, Wrt};
+use crate::op::At;
 use read::Reader;
 
 /// The notation to print.
@@ -55,10 +56,30 @@ impl Formulas {
         let mut reader = Reader::with_detach(&gradient.loss, &written);
         let value = reader.value(root, if coupled { written.total } else { written.row });
         let mut equations = vec![Equation { left: Math::symbol("L"), right: value }];
-        for (x, id) in [("y", gradient.target), ("k", gradient.other)] {
-            let by = reader.matrix(x);
+        let graph = &gradient.loss.graph;
+        let mut places =
+            vec![(reader.leaf(0, At::Target), gradient.target), (reader.leaf(0, At::Other), gradient.other)];
+        for partial in &gradient.partials {
+            match partial.by {
+                Wrt::Param(at) => {
+                    places.push((Math::symbol(&graph.params[at as usize].name), partial.target))
+                }
+                Wrt::Input(at) if graph.inputs[at as usize].axis == Axis::Rows => {
+                    places.push((reader.leaf(at, At::Row), partial.target));
+                }
+                Wrt::Input(at) => {
+                    places.push((reader.leaf(at, At::Target), partial.target));
+                    places.push((reader.leaf(at, At::Other), partial.other));
+                }
+            }
+        }
+        for (by, id) in places {
             let left = Math::Derivative(Box::new(Math::symbol("L")), Box::new(by));
             equations.push(Equation { left, right: reader.read(id) });
+        }
+        for update in &gradient.loss.updates {
+            let name = &graph.params[update.param as usize].name;
+            equations.push(Equation { left: Math::indexed(name, "next"), right: reader.read(update.next) });
         }
         Formulas { equations, definitions: reader.definitions() }
     }

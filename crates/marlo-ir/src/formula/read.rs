@@ -174,17 +174,9 @@ impl<'a> Reader<'a> {
         match self.graph.op(id) {
             Op::Const(n) => number(n.get()),
             Op::Param(p) => Math::symbol(&self.graph.params[p as usize].name),
-            Op::Input(0, at) => self.matrix(if at == At::Target { "y" } else { "k" }),
-            Op::Input(i, at) => {
-                let input = &self.graph.inputs[i as usize];
-                let index = match (input.axis, at) {
-                    (Axis::Rows, _) => "i",
-                    (_, At::Target) => "y",
-                    _ => "k",
-                };
-                Math::indexed(&input.name, index)
-            }
+            Op::Input(i, at) => self.leaf(i, at),
             Op::BatchSize => Math::symbol("B"),
+            Op::Classes => Math::symbol("C"),
             Op::Others => Math::sum(vec![(false, Math::symbol("C")), (true, Math::Number("1".into()))]),
             Op::Neg => self.read(args[0]).minus(),
             Op::Add => Math::sum(vec![(false, self.read(args[0])), (false, self.read(args[1]))]),
@@ -202,8 +194,7 @@ impl<'a> Reader<'a> {
             Op::Sigmoid => self.sigmoid(args[0]),
             Op::Softplus => self.softplus(args[0]),
             Op::Acos => match self.graph.op(args[0]) {
-                Op::Input(0, At::Target) => Math::indexed("theta", "y"),
-                Op::Input(0, _) => Math::indexed("theta", "k"),
+                Op::Input(i, at) if self.is_matrix(i) => Math::indexed("theta", &self.place(i, at)),
                 _ => Math::Call("arccos", r"\arccos", vec![self.read(args[0])]),
             },
             Op::CosAngle => self.angle("cos", r"\cos", &args),
@@ -232,6 +223,7 @@ impl<'a> Reader<'a> {
                 let rank = self.call("rank_i", r"\operatorname{rank}_i", &args[..1]);
                 Math::Relation("≤", Box::new(rank), Box::new(self.read(args[1])))
             }
+            Op::RankI => self.call("place_i", r"\operatorname{place}_i", &args),
             Op::KeptI => {
                 let share = Math::product(vec![self.read(args[0]), Math::symbol("B")]);
                 let one = Math::Number("1".into());
@@ -241,6 +233,32 @@ impl<'a> Reader<'a> {
                 let entry = op.entry();
                 self.call(entry.name, entry.latex, &args)
             }
+        }
+    }
+
+    fn is_matrix(&self, input: u32) -> bool {
+        self.graph.inputs[input as usize].axis == Axis::Matrix
+    }
+
+    /// An input where it is read.
+    pub(super) fn leaf(&self, input: u32, at: At) -> Math {
+        if self.is_matrix(input) {
+            return self.matrix(&self.place(input, at));
+        }
+        let index = match at {
+            At::Row => "i",
+            At::Target => "y",
+            At::Other => "k",
+        };
+        Math::indexed(&self.graph.inputs[input as usize].name, index)
+    }
+
+    /// The index at which a matrix is read, with the centre where each class has several.
+    fn place(&self, input: u32, at: At) -> String {
+        let class = if at == At::Target { "y" } else { "k" };
+        match self.graph.centres() {
+            1 => class.to_owned(),
+            _ => format!("{class},{}", self.graph.inputs[input as usize].centre + 1),
         }
     }
 
@@ -303,8 +321,7 @@ impl<'a> Reader<'a> {
 
     fn theta(&mut self, cosine: Id) -> Math {
         match self.graph.op(cosine) {
-            Op::Input(0, At::Target) => Math::indexed("theta", "y"),
-            Op::Input(0, _) => Math::indexed("theta", "k"),
+            Op::Input(i, at) if self.is_matrix(i) => Math::indexed("theta", &self.place(i, at)),
             _ => Math::Call("arccos", r"\arccos", vec![self.read(cosine)]),
         }
     }

@@ -83,7 +83,8 @@ impl Simplifier {
         match self.g.op(id) {
             Op::Const(n) => n.get() > 0.0,
             Op::Param(p) => self.g.params[p as usize].low > 0.0,
-            Op::Exp | Op::Sigmoid | Op::Softplus | Op::BatchSize | Op::Others | Op::KeptI => true,
+            Op::Exp | Op::Sigmoid | Op::Softplus | Op::BatchSize | Op::Classes => true,
+            Op::Others | Op::KeptI => true,
             Op::Select => all(&args[1..]),
             Op::Mul | Op::Div | Op::Add => all(args),
             Op::Pow => all(&args[..1]),

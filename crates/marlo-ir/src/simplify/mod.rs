@@ -131,7 +131,7 @@ impl Simplifier {
         let (group, place) = match node.op {
             Op::Const(_) => (0, 0),
             Op::Param(p) => (1, p),
-            Op::BatchSize | Op::KeptI => (8, 0),
+            Op::BatchSize | Op::Classes | Op::KeptI => (8, 0),
             Op::Input(i, _) => (3 + node.shape as u8, i),
             Op::Select => (3 + node.shape as u8, u32::MAX),
             _ => (3 + node.shape as u8, u32::MAX / 2),

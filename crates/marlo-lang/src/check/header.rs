@@ -103,7 +103,7 @@ impl Checker<'_, '_> {
         }
         known.insert(name.clone(), default.flatten());
         let Some(kind) = kind else { return Value::Poison };
-        let param = Param { name: name.clone(), kind, default: default.flatten(), low, high };
+        let param = Param { default: default.flatten(), low, high, ..Param::new(name, kind) };
         match self.builder.param(param) {
             Ok(id) => Value::Number(id),
             // The name is taken: that is reported where it is defined.

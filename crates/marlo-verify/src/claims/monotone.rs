@@ -96,7 +96,7 @@ fn run(loss: &Loss, claim: &Claim) -> Option<Run> {
         };
         let kind = graph.node(leaf).kind;
         let name = graph.leaf(leaf)?;
-        graph.inputs.push(Input { name, kind, axis });
+        graph.inputs.push(Input::new(&name, kind, axis));
         let input = graph.inputs.len() as u32 - 1;
         let fresh = graph.add(Op::Input(input, place), &[]);
         let fresh = replace(&mut graph, &at, &HashMap::from([(leaf, fresh)]));

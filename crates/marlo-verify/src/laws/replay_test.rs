@@ -14,9 +14,9 @@ use super::term::{Head, TermId, Terms};
 /// cos, and s from 1 to 8.
 fn graph() -> Graph {
     let mut graph = Graph::default();
-    graph.inputs.push(Input { name: "cos".into(), kind: Kind::Cosine, axis: Axis::Matrix });
-    graph.params.push(Param { name: "s".into(), kind: Kind::Scale, default: None, low: 1.0, high: 8.0 });
-    graph.params.push(Param { name: "x".into(), kind: Kind::Real, default: None, low: -2.0, high: 2.0 });
+    graph.inputs.push(Input::new("cos", Kind::Cosine, Axis::Matrix));
+    graph.params.push(Param { low: 1.0, high: 8.0, ..Param::new("s", Kind::Scale) });
+    graph.params.push(Param { low: -2.0, high: 2.0, ..Param::new("x", Kind::Real) });
     graph
 }
 

@@ -30,7 +30,7 @@ struct Trial {
 impl Trial {
     fn new(seed: u64) -> Self {
         let mut graph = Graph::default();
-        graph.inputs.push(Input { name: "logit".into(), kind: Kind::Logit, axis: Axis::Matrix });
+        graph.inputs.push(Input::new("logit", Kind::Logit, Axis::Matrix));
         let batch = Batch {
             rows: ROWS,
             classes: CLASSES,
@@ -72,7 +72,7 @@ impl Trial {
                 }
             }
             let name = format!("p{}", self.graph.params.len());
-            self.graph.params.push(Param { name, kind: Kind::Real, default: None, low, high });
+            self.graph.params.push(Param { low, high, ..Param::new(&name, Kind::Real) });
             self.batch.params.push(value);
             return Head::Op(Op::Param(self.graph.params.len() as u32 - 1));
         };
@@ -80,7 +80,7 @@ impl Trial {
         let values = (0..count).map(|_| Tracked { value: self.value(needs), error: 0.0 }).collect();
         self.batch.vectors.push(values);
         let name = format!("v{}", self.graph.inputs.len());
-        self.graph.inputs.push(Input { name, kind: Kind::Real, axis });
+        self.graph.inputs.push(Input::new(&name, Kind::Real, axis));
         let at = if axis == Axis::Rows { At::Row } else { At::Other };
         Head::Op(Op::Input(self.graph.inputs.len() as u32 - 1, at))
     }

@@ -223,8 +223,8 @@ impl Input {
 
     /// The checked batch for a loss, in a precision.
     pub(crate) fn batch<S: Precision>(&self, loss: &Loss) -> Result<Batch<S>, CliError> {
-        let settings = settings(loss, &self.set)?;
         let classes = self.matrix.shape()[1];
+        let settings = settings(loss, &self.set, marlo_ir::setting::Moment::start(classes))?;
         let vectors = self.vectors.iter().map(|(name, values)| (name.clone(), cast(values))).collect();
         let made = Batch::new(loss, classes, cast(&self.matrix), &self.labels, vectors, settings);
         let mut batch = made.map_err(|error| {
