@@ -12,6 +12,9 @@ use crate::shape::Shape;
 /// on it.
 const MAX_DEPTH: u32 = 256;
 
+/// The name of the symbol of any centre; no program can give it.
+const ANY_CENTRE: &str = "any centre";
+
 /// A mistake in a program: what was wanted, what was found. The front end adds the place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TypeError {
@@ -45,6 +48,15 @@ pub enum TypeError {
         /// The argument's shape.
         found: Shape,
     },
+    /// A reduction over the centres of a class of something that is the same for all of them.
+    #[error("`{function}` reduces over the centres of a class, but its argument does not vary with them")]
+    NothingOverCentres {
+        /// The reduction's name.
+        function: &'static str,
+    },
+    /// A value that still varies with the centre where none may.
+    #[error("this still varies with the centre `r` of the class")]
+    Centre,
     /// A reduction over the batch of something that is not one value a sample.
     #[error("`{function}` reduces over the batch and takes one value a sample, [y], but found {found}")]
     NotARow {
@@ -131,6 +143,10 @@ impl TypeError {
             }
             TypeError::NotARow { found: Shape::Cell, .. } | TypeError::Target { .. } => {
                 Some("reduce over the classes first: `sum[k](..)`, `mean[k](..)`, `max[k](..)`, `lse[k](..)`")
+            }
+            TypeError::Centre => Some("reduce over the centres: `max[r](..)`, `mean[r](..)`, `lse[r](..)`"),
+            TypeError::NothingOverCentres { .. } => {
+                Some("read the matrix at a centre: `cos[k, r]`, `theta[y, r]`")
             }
             TypeError::TooDeep => Some("a formula is never that deep; is a `let` written once too often?"),
             TypeError::NotALoss { .. } => {
@@ -295,20 +311,85 @@ impl Builder {
         self.matrix("logit", Kind::Logit, at)
     }
 
-    /// `cos[y, r]` or `cos[k, r]`: the cosine to one of the centres of a class, numbered from 0.
+    /// `cos[y, r]` or `cos[k, r]`: the cosine to a centre of a class, before a reduction [over the centres](Self::over_centres).
     ///
     /// # Errors
     /// When the loss reads raw logits.
-    pub fn cos_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
-        self.centre("cos", Kind::Cosine, at, centre)
+    pub fn cos_of_centres(&mut self, at: At) -> Result<Id, TypeError> {
+        self.each_centre("cos", Kind::Cosine, at)
     }
 
-    /// `logit[y, r]` or `logit[k, r]`: the logit of one of the centres of a class, numbered from 0.
+    /// `logit[y, r]` or `logit[k, r]`: the logit of a centre of a class, before a reduction over the centres.
     ///
     /// # Errors
     /// When the loss reads cosines.
-    pub fn logit_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
-        self.centre("logit", Kind::Logit, at, centre)
+    pub fn logit_of_centres(&mut self, at: At) -> Result<Id, TypeError> {
+        self.each_centre("logit", Kind::Logit, at)
+    }
+
+    /// The symbol of any centre: an input that stands behind all others and is taken away in the end.
+    fn each_centre(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {
+        for centre in 0..self.centres {
+            self.centre(name, kind, at, centre)?;
+        }
+        let input = self.declare(Input { centre: u32::MAX, ..Input::new(ANY_CENTRE, kind, Axis::Matrix) })?;
+        Ok(self.read(input, at))
+    }
+
+    fn any_centre(&self) -> Option<u32> {
+        self.graph.inputs.iter().position(|input| input.centre == u32::MAX).map(|at| at as u32)
+    }
+
+    /// Is the value that of [any centre](Self::each_centre), not yet reduced?
+    pub fn varies_with_centre(&self, value: Id) -> bool {
+        let symbol = self.any_centre();
+        self.graph.depends(value, |op| matches!(op, Op::Input(input, _) if Some(input) == symbol))
+    }
+
+    /// A value once for each centre, joined two by two: `max[r](cos[k, r])`.
+    ///
+    /// # Errors
+    /// When the value does not vary with the centre, or does not join.
+    pub fn over_centres(
+        &mut self,
+        function: &'static str,
+        value: Id,
+        join: &dyn Fn(&mut Builder, Id, Id) -> Result<Id, TypeError>,
+    ) -> Result<Id, TypeError> {
+        if !self.varies_with_centre(value) {
+            return Err(TypeError::NothingOverCentres { function });
+        }
+        let mut joined = None;
+        for centre in 0..self.centres {
+            let here = self.at_centre(value, centre);
+            joined = Some(match joined {
+                None => here,
+                Some(before) => join(self, before, here)?,
+            });
+        }
+        let joined = joined.unwrap_or(value);
+        self.check_depth(joined)?;
+        Ok(joined)
+    }
+
+    /// The value with one centre in place of the symbol of any.
+    fn at_centre(&mut self, value: Id, centre: u32) -> Id {
+        let symbol = self.any_centre();
+        let of_centre = |input: &Input| input.axis == Axis::Matrix && input.centre == centre;
+        let input = self.graph.inputs.iter().position(of_centre).unwrap_or(0) as u32;
+        let needed = self.graph.reachable(&[value]);
+        let mut map: HashMap<Id, Id> = HashMap::new();
+        for id in self.graph.ids().filter(|id| needed[id.index()]) {
+            let made = match self.graph.op(id) {
+                Op::Input(found, at) if Some(found) == symbol => self.graph.add(Op::Input(input, at), &[]),
+                op => {
+                    let args: Vec<Id> = self.graph.args(id).iter().map(|a| map[a]).collect();
+                    self.graph.add(op, &args)
+                }
+            };
+            map.insert(id, made);
+        }
+        map[&value]
     }
 
     /// A literal.
@@ -450,6 +531,21 @@ impl Builder {
         self.apply(Op::Select, &[spread, root, zero])
     }
 
+    /// `lse[i](x)`: ln Σ exp over the batch, whatever the size of x.
+    ///
+    /// # Errors
+    /// When x is not one value a sample.
+    pub fn lse_over_batch(&mut self, x: Id) -> Result<Id, TypeError> {
+        let one = self.number(1.0);
+        let greatest = self.quantile(x, one)?;
+        let greatest = self.apply(Op::Detach, &[greatest])?;
+        let less = self.apply(Op::Sub, &[x, greatest])?;
+        let powers = self.apply(Op::Exp, &[less])?;
+        let sum = self.apply(Op::SumI, &[powers])?;
+        let ln = self.apply(Op::Ln, &[sum])?;
+        self.apply(Op::Add, &[greatest, ln])
+    }
+
     /// `match[i](x, by)`: the values of x in the order of `by`: the sample with the least `by` gets the least x. It passes
     /// no derivative.
     ///
@@ -573,6 +669,7 @@ impl Builder {
     /// # Errors
     /// When the value varies with the class, is a mask, or reads neither cosines nor logits.
     pub fn finish(mut self, name: &str, value: Id) -> Result<Loss, TypeError> {
+        self.drop_centre_symbol(value)?;
         let found = match (self.kind(value), self.graph.shape(value)) {
             (Kind::Mask, _) => Some("a mask".to_owned()),
             (_, Shape::Cell) => Some(Shape::Cell.to_string()),
@@ -597,6 +694,19 @@ impl Builder {
             names: self.names,
             updates: self.updates,
         })
+    }
+
+    /// The symbol of any centre is no input: nothing that is left may read it.
+    fn drop_centre_symbol(&mut self, value: Id) -> Result<(), TypeError> {
+        let Some(symbol) = self.any_centre() else { return Ok(()) };
+        let reads = |op: Op| matches!(op, Op::Input(input, _) if input == symbol);
+        let roots = self.updates.iter().map(|update| update.next).chain([value]);
+        if roots.into_iter().any(|root| self.graph.depends(root, reads)) {
+            return Err(TypeError::Centre);
+        }
+        self.names.retain(|named| !self.graph.depends(named.id, reads));
+        self.graph.inputs.remove(symbol as usize);
+        Ok(())
     }
 
     /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r, p4, …, but for names that

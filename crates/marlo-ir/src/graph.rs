@@ -279,6 +279,18 @@ impl Graph {
         needed
     }
 
+    /// A graph of what one value needs alone, with the same declarations, and the value in it.
+    pub fn alone(&self, root: Id) -> (Graph, Id) {
+        let needed = self.reachable(&[root]);
+        let mut graph = self.like();
+        let mut map: HashMap<Id, Id> = HashMap::new();
+        for id in self.ids().filter(|id| needed[id.index()]) {
+            let args: Vec<Id> = self.args(id).iter().map(|a| map[a]).collect();
+            map.insert(id, graph.add(self.op(id), &args));
+        }
+        (graph, map[&root])
+    }
+
     /// Does the value depend on any node for which the test holds?
     pub fn depends(&self, root: Id, test: impl Fn(Op) -> bool) -> bool {
         let needed = self.reachable(&[root]);

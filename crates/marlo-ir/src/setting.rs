@@ -10,6 +10,7 @@ use rand_distr::Distribution as _;
 
 use crate::eval::{Batch, Scalar, evaluate};
 use crate::graph::{Graph, Id};
+use crate::op::Op;
 
 /// When and for what hyperparameters are worked out.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Moment {
 pub struct Setting {
     /// The expression as it was written.
     pub text: String,
-    /// The graph that computes it; its hyperparameters are the names that it reads, [`Setting::STEP`] among them.
+    /// The graph that computes it, over hyperparameters; one of them may be [`Setting::STEP`].
     pub graph: Arc<Graph>,
     /// The value in that graph.
     pub value: Id,
@@ -52,7 +53,13 @@ impl Setting {
 
     /// Does it change from step to step?
     pub fn is_schedule(&self) -> bool {
-        self.graph.params.iter().any(|param| param.name == Setting::STEP)
+        self.reads(Setting::STEP)
+    }
+
+    /// Does it read the hyperparameter of that name?
+    fn reads(&self, name: &str) -> bool {
+        let named = |index: u32| self.graph.params[index as usize].name == name;
+        self.graph.depends(self.value, |op| matches!(op, Op::Param(index) if named(index)))
     }
 
     /// The value at a moment; `known` gives the hyperparameters that it reads. `None` outside of its steps, or where
@@ -61,7 +68,11 @@ impl Setting {
         if !(self.steps.0..=self.steps.1).contains(&moment.step) {
             return None;
         }
-        let value = |name: &str| if name == Setting::STEP { Some(moment.step as f64) } else { known(name) };
+        let value = |name: &str| match name {
+            Setting::STEP => Some(moment.step as f64),
+            _ if self.reads(name) => known(name),
+            _ => Some(0.0),
+        };
         let params =
             self.graph.params.iter().map(|param| value(&param.name)).collect::<Option<Vec<f64>>>()?;
         let batch = Batch {

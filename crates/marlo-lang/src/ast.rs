@@ -99,8 +99,12 @@ pub struct Parameter {
     pub kind: Name,
     /// Its value when the user gives none.
     pub default: Option<Expr>,
+    /// What an input is drawn from when the user gives none: `~ normal(0, 1)`.
+    pub drawn: Option<Expr>,
     /// Where its values may lie.
     pub range: Option<Range>,
+    /// What the values of an input add up to: `sum 1`.
+    pub sum: Option<Expr>,
     /// All of it.
     pub span: Span,
 }
@@ -140,6 +144,27 @@ pub enum Statement {
     Let(Let),
     /// A function that only this block knows.
     Function(Function),
+    /// `state NAME: Kind = start then next`
+    State(State),
+}
+
+/// `state t: Real = 0 in -1..1 then expr`: a value that is carried from step to step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// The `///` lines above it.
+    pub docs: Vec<String>,
+    /// Its name.
+    pub name: Name,
+    /// Its kind; Real where none is stated.
+    pub kind: Option<Name>,
+    /// Its value before the first step.
+    pub start: Expr,
+    /// Where its values lie.
+    pub range: Option<Range>,
+    /// Its value after a step; the name stands for the value before it.
+    pub next: Expr,
+    /// All of it.
+    pub span: Span,
 }
 
 /// `let NAME = expr`.
@@ -239,14 +264,16 @@ pub enum ExprKind {
         /// The arguments.
         arguments: Vec<Argument>,
     },
-    /// `arcface(s, m).f`
+    /// `arcface(s, m).f`, `sv_softmax.weight(c, s, t)`
     Field {
-        /// The record.
+        /// The record, or the name of another loss.
         base: Box<Expr>,
         /// The name that is taken from it.
         field: Name,
         /// The index in brackets.
         index: Option<Name>,
+        /// The arguments, where it is a function that is called.
+        arguments: Option<Vec<Argument>>,
     },
     /// `-x`, `not x`
     Unary {

@@ -49,7 +49,9 @@ fn parameter(parameter: &mut Parameter) {
     name(&mut parameter.kind);
     names(&mut parameter.index);
     parameter.default.iter_mut().for_each(expr);
+    parameter.drawn.iter_mut().for_each(expr);
     parameter.range.iter_mut().for_each(range);
+    parameter.sum.iter_mut().for_each(expr);
 }
 
 fn range(range: &mut Range) {
@@ -68,6 +70,14 @@ fn block(block: &mut Block) {
                 expr(&mut binding.value);
             }
             Statement::Function(inner) => function(inner),
+            Statement::State(state) => {
+                state.span = Span::default();
+                name(&mut state.name);
+                names(&mut state.kind);
+                expr(&mut state.start);
+                state.range.iter_mut().for_each(range);
+                expr(&mut state.next);
+            }
         }
     }
     expr(&mut block.value);
@@ -97,6 +107,13 @@ fn promise(promise: &mut Promise) {
     }
 }
 
+fn arguments(arguments: &mut Vec<Argument>) {
+    for argument in arguments {
+        names(&mut argument.name);
+        expr(&mut argument.value);
+    }
+}
+
 fn expr(node: &mut Expr) {
     node.span = Span::default();
     match &mut node.kind {
@@ -108,15 +125,13 @@ fn expr(node: &mut Expr) {
         ExprKind::Call { callee, index, arguments } => {
             name(callee);
             names(index);
-            for argument in arguments {
-                names(&mut argument.name);
-                expr(&mut argument.value);
-            }
+            self::arguments(arguments);
         }
-        ExprKind::Field { base, field, index } => {
+        ExprKind::Field { base, field, index, arguments } => {
             expr(base);
             name(field);
             names(index);
+            arguments.iter_mut().for_each(self::arguments);
         }
         ExprKind::Unary { operand, .. } => expr(operand),
         ExprKind::Binary { operator_span, left, right, .. } => {

@@ -33,6 +33,7 @@ pub(crate) enum TokenKind {
     Dot,
     Comma,
     Colon,
+    Tilde,
     OpenParen,
     CloseParen,
     OpenBracket,
@@ -61,7 +62,7 @@ macro_rules! keywords {
 }
 
 keywords! {
-    Use = "use", Fn = "fn", Loss = "loss", Let = "let", Law = "law", Prove = "prove",
+    Use = "use", Fn = "fn", Loss = "loss", Let = "let", State = "state", Law = "law", Prove = "prove",
     In = "in", If = "if", Then = "then", Else = "else", And = "and", Or = "or", Not = "not",
 }
 
@@ -112,7 +113,13 @@ impl TokenKind {
         matches!(
             self,
             Self::Keyword(
-                Keyword::Use | Keyword::Fn | Keyword::Loss | Keyword::Law | Keyword::Prove | Keyword::Let
+                Keyword::Use
+                    | Keyword::Fn
+                    | Keyword::Loss
+                    | Keyword::Law
+                    | Keyword::Prove
+                    | Keyword::Let
+                    | Keyword::State
             )
         )
     }

@@ -45,12 +45,13 @@ fn expr(g: &mut Gen, depth: usize) -> Expr {
             ExprKind::Number { text: text.into(), value: text.parse().expect("a number") }
         }
         1 => ExprKind::Name { name: name(g), index: index(g) },
-        2 => ExprKind::Call {
-            callee: name(g),
-            index: index(g),
-            arguments: many(g, 3, |g| Argument { name: maybe(g, name), value: expr(g, depth - 1) }),
-        },
-        3 => ExprKind::Field { base: sub(g), field: name(g), index: index(g) },
+        2 => {
+            ExprKind::Call { callee: name(g), index: index(g), arguments: many(g, 3, |g| argument(g, depth)) }
+        }
+        3 => {
+            let arguments = maybe(g, |g| many(g, 2, |g| argument(g, depth)));
+            ExprKind::Field { base: sub(g), field: name(g), index: index(g), arguments }
+        }
         4 => ExprKind::Unary {
             operator: pick(g, &[UnaryOperator::Negate, UnaryOperator::Not]),
             operand: sub(g),
@@ -86,14 +87,33 @@ fn expr(g: &mut Gen, depth: usize) -> Expr {
     Expr { span: Span::default(), kind }
 }
 
+fn argument(g: &mut Gen, depth: usize) -> Argument {
+    Argument { name: maybe(g, name), value: expr(g, depth - 1) }
+}
+
 fn block(g: &mut Gen, depth: usize) -> Block {
     let statements = many(g, 3, |g| {
         if depth > 0 && u8::arbitrary(g) % 4 == 0 {
             return Statement::Function(function(g, depth - 1));
         }
+        if u8::arbitrary(g) % 4 == 0 {
+            return Statement::State(state(g));
+        }
         Statement::Let(Let { name: name(g), index: index(g), value: expr(g, 5), span: Span::default() })
     });
     Block { statements, value: expr(g, 5), span: Span::default() }
+}
+
+fn state(g: &mut Gen) -> State {
+    State {
+        docs: docs(g),
+        name: name(g),
+        kind: maybe(g, name),
+        start: expr(g, 2),
+        range: maybe(g, |g| range(g, true)),
+        next: expr(g, 4),
+        span: Span::default(),
+    }
 }
 
 fn function(g: &mut Gen, depth: usize) -> Function {
@@ -118,7 +138,9 @@ fn parameter(g: &mut Gen) -> Parameter {
         index: index(g),
         kind: name(g),
         default: maybe(g, |g| expr(g, 2)),
+        drawn: maybe(g, |g| expr(g, 2)),
         range: maybe(g, |g| range(g, true)),
+        sum: maybe(g, |g| expr(g, 2)),
         span: Span::default(),
     }
 }

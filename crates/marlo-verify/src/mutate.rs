@@ -69,6 +69,13 @@ fn block(from: &Block) -> Changed<Block> {
                     keep(format!("in `{name}`: {mistake}"), Statement::Let(changed));
                 }
             }
+            Statement::State(one) => {
+                for (mistake, next) in expr(&one.next) {
+                    let mut changed = one.clone();
+                    changed.next = next;
+                    keep(format!("in `{}`: {mistake}", one.name.text), Statement::State(changed));
+                }
+            }
             Statement::Function(one) => {
                 for (mistake, body) in block(&one.body) {
                     let mut changed = one.clone();
@@ -112,11 +119,20 @@ fn expr(from: &Expr) -> Changed<Expr> {
                 });
             }
         }
-        ExprKind::Field { base, .. } => inside(base, &|kind, part| {
-            if let ExprKind::Field { base, .. } = kind {
-                **base = part;
+        ExprKind::Field { base, arguments, .. } => {
+            inside(base, &|kind, part| {
+                if let ExprKind::Field { base, .. } = kind {
+                    **base = part;
+                }
+            });
+            for (at, argument) in arguments.iter().flatten().enumerate() {
+                inside(&argument.value, &|kind, part| {
+                    if let ExprKind::Field { arguments: Some(arguments), .. } = kind {
+                        arguments[at].value = part;
+                    }
+                });
             }
-        }),
+        }
         ExprKind::Unary { operand, .. } => inside(operand, &|kind, part| {
             if let ExprKind::Unary { operand, .. } = kind {
                 **operand = part;

@@ -27,7 +27,9 @@ pub struct Readme;
 
 pub mod agree;
 pub mod backend;
+pub mod sample;
 pub mod specs;
+pub mod state;
 pub mod verify;
 
 pub use backend::{Backend, Outcome};

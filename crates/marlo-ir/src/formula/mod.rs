@@ -79,7 +79,11 @@ impl Formulas {
         }
         for update in &gradient.loss.updates {
             let name = &graph.params[update.param as usize].name;
-            equations.push(Equation { left: Math::indexed(name, "next"), right: reader.read(update.next) });
+            let right = reader.read(update.next);
+            // Where it has a name it is defined below.
+            if right != Math::symbol(&format!("{name}_next")) {
+                equations.push(Equation { left: Math::indexed(name, "next"), right });
+            }
         }
         Formulas { equations, definitions: reader.definitions() }
     }

@@ -186,7 +186,14 @@ impl Simplifier {
     /// Σ over classes: what does not vary with the class goes before the sum.
     pub(super) fn sum_over_classes(&mut self, id: Id) -> Id {
         let product = self.as_product(id);
-        if self.gate(id).is_some() || self.g.shape(id) != Shape::Cell {
+        if self.g.shape(id) != Shape::Cell {
+            // Once for each other class.
+            let classes = self.apply(Op::Classes, &[]);
+            let one = self.number(1.0);
+            let others = self.apply(Op::Sub, &[classes, one]);
+            return self.apply(Op::Mul, &[others, id]);
+        }
+        if self.gate(id).is_some() {
             return self.g.add(Op::SumK, &[id]);
         }
         let (inside, mut outside): (Vec<_>, Vec<_>) = product

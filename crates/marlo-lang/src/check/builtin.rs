@@ -16,7 +16,32 @@ pub(super) enum Action {
     Indicator,
     Softmax,
     Ce,
+    /// −ln p at another class.
+    CeOfOthers,
     Focal,
+    /// Over the centres of a class.
+    OverCentres(Centres),
+    /// A quantile of the batch: that of the number, or of the second argument.
+    Quantile(Option<f64>),
+    Deviation,
+    Match,
+    /// ln Σ exp over the batch.
+    LseOfBatch,
+    Previous,
+    /// A line from one value to another over the steps; does it hold its ends?
+    Anneal {
+        hold: bool,
+    },
+}
+
+/// A reduction over the centres of a class.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Centres {
+    Max,
+    Min,
+    Sum,
+    Mean,
+    Lse,
 }
 
 /// A built-in function.
@@ -42,6 +67,14 @@ const fn one(name: &'static str, op: Op) -> Builtin {
 
 const fn over(name: &'static str, index: &'static str, op: Op) -> Builtin {
     Builtin { index: Some(index), ..one(name, op) }
+}
+
+const fn batch(name: &'static str, action: Action) -> Builtin {
+    Builtin { index: Some("i"), ..plain(name, &["x"], action) }
+}
+
+const fn centres(name: &'static str, over: Centres) -> Builtin {
+    Builtin { index: Some("r"), ..plain(name, &["x"], Action::OverCentres(over)) }
 }
 
 /// Every built-in function.
@@ -76,11 +109,34 @@ pub(super) const BUILTINS: &[Builtin] = &[
     over("lse", "k", Op::LseK),
     over("mean", "i", Op::MeanI),
     over("sum", "i", Op::SumI),
+    batch("max", Action::Quantile(Some(1.0))),
+    batch("min", Action::Quantile(Some(0.0))),
+    batch("median", Action::Quantile(Some(0.5))),
+    Builtin { index: Some("i"), ..plain("quantile", &["x", "q"], Action::Quantile(None)) },
+    batch("std", Action::Deviation),
+    batch("lse", Action::LseOfBatch),
+    over("rank", "i", Op::RankI),
+    Builtin { index: Some("i"), ..plain("match", &["x", "by"], Action::Match) },
+    Builtin { index: Some("k"), ..plain("ce", &["p"], Action::CeOfOthers) },
+    centres("max", Centres::Max),
+    centres("min", Centres::Min),
+    centres("sum", Centres::Sum),
+    centres("mean", Centres::Mean),
+    centres("lse", Centres::Lse),
+    plain("previous", &["state"], Action::Previous),
+    Builtin {
+        optional: 1,
+        ..plain("anneal", &["from", "to", "steps", "start"], Action::Anneal { hold: false })
+    },
+    Builtin {
+        optional: 1,
+        ..plain("ramp", &["from", "to", "steps", "start"], Action::Anneal { hold: true })
+    },
     Builtin { index: Some("i"), ..plain("top", &["loss", "share"], Action::Apply(Op::TopI)) },
 ];
 
 /// Values that every program knows, in all their spellings.
-pub(super) const VALUES: &[&str] = &["cos", "theta", "θ", "logit", "pi", "π"];
+pub(super) const VALUES: &[&str] = &["cos", "theta", "θ", "logit", "pi", "π", "classes", "batch", "step"];
 
 /// Is the name taken by the language?
 pub(super) fn is_builtin(name: &str) -> bool {

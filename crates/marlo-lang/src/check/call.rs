@@ -37,7 +37,7 @@ impl Checker<'_, '_> {
             self.look_at(arguments, scope);
             return self.poison(
                 Diagnostic::error("index", index.span, format!("the call of `{text}` has no index"))
-                    .help("only `sum`, `mean`, `max`, `lse` and `top` are called with one")
+                    .help("only reductions such as `sum`, `mean`, `max` and `top` are called with one")
                     .fix(Span::new(callee.span.end, index.span.end + 1), ""),
             );
         }
@@ -371,6 +371,8 @@ impl Checker<'_, '_> {
     fn act(&mut self, builtin: &Builtin, values: &[(Value, Span)], span: Span) -> Value {
         match builtin.action {
             Action::Ce | Action::Focal => return self.cross_entropy(builtin, values, span),
+            Action::CeOfOthers => return self.ce_of_others(values),
+            Action::Previous => return self.previous(values),
             Action::Softmax => {
                 let whole = values.iter().find(|(value, _)| matches!(value, Value::Distribution(_)));
                 if let Some((_, place)) = whole {
@@ -399,6 +401,22 @@ impl Checker<'_, '_> {
                 }
             }
             (Action::Mask, [condition]) => checker.mask(*condition, spans[0]),
+            (Action::OverCentres(over), [x]) => checker.over_centres(over, *x, span, spans),
+            (Action::Anneal { hold }, numbers) => checker.anneal(hold, numbers, span, spans),
+            (Action::Quantile(_) | Action::Deviation | Action::Match | Action::LseOfBatch, ids) => {
+                let builder = &mut checker.builder;
+                let result = match (builtin.action, ids) {
+                    (Action::Quantile(Some(q)), [x]) => {
+                        let q = builder.number(q);
+                        builder.quantile(*x, q)
+                    }
+                    (Action::Quantile(_), [x, q]) => builder.quantile(*x, *q),
+                    (Action::Match, [x, by]) => builder.matched(*x, *by),
+                    (Action::LseOfBatch, [x]) => builder.lse_over_batch(*x),
+                    _ => builder.deviation(ids[0]),
+                };
+                checker.checked(result, span, spans)
+            }
             (Action::Indicator, [mask, weight]) => {
                 let found = checker.builder.graph.node(*weight).kind;
                 let result = match found {
@@ -424,6 +442,79 @@ impl Checker<'_, '_> {
             }
             _ => Value::Poison,
         })
+    }
+
+    /// `ce[k](p)`
+    fn ce_of_others(&mut self, values: &[(Value, Span)]) -> Value {
+        match values {
+            [(Value::Distribution(p), _)] => Value::Number(self.builder.ce_other(*p)),
+            [(Value::Poison, _)] => Value::Poison,
+            [(_, span)] => self.poison(
+                Diagnostic::error("kind", *span, "`ce[k]` takes a whole softmax")
+                    .help("give it what `softmax(..)` gives; of a plain probability it is `-ln(p)`"),
+            ),
+            _ => Value::Poison,
+        }
+    }
+
+    /// `name.function(arguments)`: a function of another loss's file.
+    pub(super) fn call_member(
+        &mut self,
+        base: Value,
+        callee: &Name,
+        index: Option<&Name>,
+        arguments: &[Argument],
+        span: Span,
+        scope: Scope,
+    ) -> Value {
+        let poison = matches!(base, Value::Poison);
+        let found = match (&base, index) {
+            (Value::Poison, _) => None,
+            (_, Some(index)) => {
+                self.report(Diagnostic::error("index", index.span, "a call of a function has no index"));
+                None
+            }
+            (Value::Loss(name), None) => self.member_of_loss(name, callee, span),
+            (Value::Record(_), None) => Some(self.field(base.clone(), callee, span)),
+            _ => {
+                let message = format!("{} has no functions", base.describe());
+                let error = Diagnostic::error("kind", callee.span, message);
+                self.report(error.help(
+                    "a function of another loss is called by that loss's name: `sv_softmax.weight(..)`",
+                ));
+                None
+            }
+        };
+        match found {
+            Some(Value::Function(number)) => self.call_function(number, arguments, span, scope),
+            Some(Value::Poison) | None => {
+                self.look_at(arguments, scope);
+                Value::Poison
+            }
+            Some(_) if poison => Value::Poison,
+            Some(other) => {
+                self.look_at(arguments, scope);
+                let message = format!("`{}` is {}, not a function", callee.text, other.describe());
+                self.poison(Diagnostic::error("kind", callee.span, message))
+            }
+        }
+    }
+
+    fn member_of_loss(&mut self, loss: &str, callee: &Name, span: Span) -> Option<Value> {
+        let unit = self.unit_of(loss, span)?;
+        if let Some(value @ Value::Function(_)) = self.scopes.own(self.units[unit].scope, &callee.text) {
+            return Some(value);
+        }
+        let file = Rc::clone(&self.units[unit].file);
+        let known = file.functions.iter().map(|function| function.name.text.as_str());
+        let message = format!("`{loss}` has no function `{}`", callee.text);
+        let error = Diagnostic::error("unknown-name", callee.span, message);
+        self.report(match suggest::nearest(&callee.text, known.clone()) {
+            Some(near) => error.label(format!("did you mean `{near}`?")).fix(callee.span, near),
+            None if file.functions.is_empty() => error.help("its file gives no functions"),
+            None => error.help(format!("it has {}", known.collect::<Vec<_>>().join(", "))),
+        });
+        None
     }
 
     fn mask(&mut self, condition: Id, span: Span) -> Value {
@@ -510,6 +601,7 @@ fn no_such_index(callee: &Name, index: Option<&Name>, row: bool) -> Diagnostic {
             let meant = if row && known.contains(&"i") { "i" } else { known.first().copied().unwrap_or("k") };
             let over = |index: &str| match index {
                 "i" => format!("`{text}[i]` is over the batch"),
+                "r" => format!("`{text}[r]` is over the centres of a class"),
                 _ => format!("`{text}[k]` is over the other classes"),
             };
             let over: Vec<String> = known.iter().map(|index| over(index)).collect();

@@ -97,6 +97,8 @@ impl Checker<'_, '_> {
                 ("shape", place(usize::from(*function == "softmax")))
             }
             TypeError::NotARow { .. } | TypeError::Target { .. } => ("shape", place(0)),
+            TypeError::NothingOverCentres { .. } => ("shape", place(0)),
+            TypeError::Centre => ("shape", whole),
             TypeError::NotAScalar { .. } => ("shape", place(1)),
             TypeError::NotALoss { .. } => ("shape", whole),
             TypeError::Mixed => ("mixed", whole),

@@ -4,7 +4,7 @@ use marlo_ir::graph::Id;
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
 
-use super::builtin::Alias;
+use super::builtin::{Alias, Centres};
 use super::places::{Place, places};
 use super::scope::{Scope, Value};
 use super::{Call, Checker, MAX_DEPTH, MAX_STEPS, builtin};
@@ -51,8 +51,11 @@ impl Checker<'_, '_> {
             ExprKind::Call { callee, index, arguments } => {
                 self.call(callee, index.as_ref(), arguments, expr.span, scope)
             }
-            ExprKind::Field { base, field, index } => {
+            ExprKind::Field { base, field, index, arguments } => {
                 let value = self.eval(base, scope);
+                if let Some(arguments) = arguments {
+                    return self.call_member(value, field, index.as_ref(), arguments, expr.span, scope);
+                }
                 let value = self.field(value, field, base.span);
                 self.indexed(field, index.as_ref(), value)
             }
@@ -151,7 +154,7 @@ impl Checker<'_, '_> {
     /// The node of a value; what is no number or mask is reported.
     pub(super) fn expect_number(&mut self, value: &Value, span: Span) -> Option<Id> {
         let help = match value {
-            Value::Number(id) => return Some(*id),
+            Value::Number(id) | Value::State { after: id, .. } => return Some(*id),
             Value::Poison => return None,
             Value::Record(record) => return self.record_value(*record),
             Value::Distribution(_) => "take its cross entropy with `ce(…)`, or read it: `p[y]`, `p[k]`",
@@ -177,6 +180,12 @@ impl Checker<'_, '_> {
                 self.indexed(name, index, pi)
             }
             "cos" | "theta" | "θ" | "logit" => self.matrix(name, index),
+            "classes" | "batch" => {
+                let op = if name.text == "classes" { Op::Classes } else { Op::BatchSize };
+                let size = Value::Number(self.builder.graph.add(op, &[]));
+                self.indexed(name, index, size)
+            }
+            "step" => self.step(name),
             _ => self.unknown_name(name, scope),
         }
     }
@@ -184,7 +193,8 @@ impl Checker<'_, '_> {
     /// `cos[y]`, `theta[k]` and the like.
     fn matrix(&mut self, name: &Name, index: Option<&Name>) -> Value {
         let text = name.text.as_str();
-        let at = match index.map(|index| index.text.as_str()) {
+        let centre = index.is_some_and(|index| index.text.ends_with(", r"));
+        let at = match index.map(|index| index.text.trim_end_matches(", r")) {
             Some("y") => At::Target,
             Some("k") => At::Other,
             Some(other) => {
@@ -205,9 +215,18 @@ impl Checker<'_, '_> {
                 return self.poison(error);
             }
         };
+        if let (Some(index), true) = (index, centre != (self.builder.centres > 0)) {
+            return self.wrong_centre(name, index, centre);
+        }
         let result = match text {
+            "cos" if centre => self.builder.cos_of_centres(at),
+            "logit" if centre => self.builder.logit_of_centres(at),
             "cos" => self.builder.cos(at),
             "logit" => self.builder.logit(at),
+            _ if centre => {
+                let cos = self.builder.cos_of_centres(at);
+                cos.map(|cos| self.builder.graph.add(Op::Acos, &[cos]))
+            }
             _ => self.builder.theta(at),
         };
         let span = index.map_or(name.span, |index| Span::new(name.span.start, index.span.end + 1));
@@ -219,6 +238,54 @@ impl Checker<'_, '_> {
             return Value::Poison;
         }
         self.checked(result, span, &[])
+    }
+
+    /// `cos[k, r]` where no centres are declared, or `cos[k]` where they are.
+    fn wrong_centre(&mut self, name: &Name, index: &Name, centre: bool) -> Value {
+        let text = name.text.as_str();
+        self.poison(match centre {
+            true => Diagnostic::error("index", index.span, "each class has one centre")
+                .label("`r` runs over the centres of a class")
+                .help("declare them in the header, as in `centres: Count = 3`"),
+            false => {
+                let at = &index.text;
+                Diagnostic::error(
+                    "index",
+                    index.span,
+                    format!("`{text}[{at}]` to which centre of the class?"),
+                )
+                .help(format!("reduce over them, as in `max[r]({text}[{at}, r])`"))
+                .fix(index.span, format!("{at}, r"))
+            }
+        })
+    }
+
+    /// `max[r](x)` and its like, one centre after the other.
+    pub(super) fn over_centres(&mut self, over: Centres, x: Id, span: Span, spans: &[Span]) -> Value {
+        let function = match over {
+            Centres::Max => "max[r]",
+            Centres::Min => "min[r]",
+            Centres::Sum => "sum[r]",
+            Centres::Mean => "mean[r]",
+            Centres::Lse => "lse[r]",
+        };
+        let builder = &mut self.builder;
+        let count = builder.number(f64::from(builder.centres.max(1)));
+        let result = match over {
+            Centres::Max => builder.over_centres(function, x, &|b, x, y| b.apply(Op::Max, &[x, y])),
+            Centres::Min => builder.over_centres(function, x, &|b, x, y| b.apply(Op::Min, &[x, y])),
+            Centres::Sum => builder.over_centres(function, x, &|b, x, y| b.apply(Op::Add, &[x, y])),
+            Centres::Mean => builder
+                .over_centres(function, x, &|b, x, y| b.apply(Op::Add, &[x, y]))
+                .and_then(|sum| builder.apply(Op::Div, &[sum, count])),
+            // ln(eˣ + eʸ) = x + ln(1 + e^(y − x)), exact in both tails.
+            Centres::Lse => builder.over_centres(function, x, &|b, x, y| {
+                let less = b.apply(Op::Sub, &[y, x])?;
+                let more = b.apply(Op::Softplus, &[less])?;
+                b.apply(Op::Add, &[x, more])
+            }),
+        };
+        self.checked(result, span, spans)
     }
 
     /// A value that was written with an index, perhaps.
@@ -236,10 +303,12 @@ impl Checker<'_, '_> {
             }
             (Value::Distribution(p), "y") => Value::Number(p.target),
             (Value::Distribution(p), "k") => Value::Number(p.other),
-            (Value::Number(_) | Value::Record(_), _) => match self.expect_number(&value, name.span) {
-                Some(id) if self.annotation_holds(name, index, id) => Value::Number(id),
-                _ => Value::Poison,
-            },
+            (Value::Number(_) | Value::Record(_) | Value::State { .. }, _) => {
+                match self.expect_number(&value, name.span) {
+                    Some(id) if self.annotation_holds(name, index, id) => Value::Number(id),
+                    _ => Value::Poison,
+                }
+            }
             _ => {
                 let text = &name.text;
                 let message = format!("`{text}` is {}, it has no index `{}`", value.describe(), index.text);
@@ -324,7 +393,6 @@ impl Checker<'_, '_> {
             "y" | "k" | "i" => error.help(format!("an index stands in brackets: `cos[{text}]`")),
             "true" | "false" => error.help("a mask is a comparison, such as `cos[k] > f`"),
             "inf" | "infinity" | "nan" => error.help("numbers are finite"),
-            "state" => error.help("a loss has no memory; give it the value as a parameter, and change that"),
             _ if self.loads.library.source(text).is_some() && !self.is_foreign() => {
                 error.help(format!("there is a loss of that name, which is called: `{text}(…)`"))
             }

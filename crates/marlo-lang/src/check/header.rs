@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 
-use marlo_ir::graph::{Axis, Param};
+use marlo_ir::graph::{Axis, Input, Param};
 use marlo_ir::kind::Kind;
+use marlo_ir::setting::Draw;
 
 use super::Checker;
 use super::scope::{Scope, Sort, Value};
-use crate::ast::{Loss, Name, Parameter};
-use crate::{Diagnostic, suggest};
+use super::setting::is_constant;
+use crate::ast::{Expr, ExprKind, Loss, Name, Parameter};
+use crate::{Diagnostic, Span, suggest};
 
 impl Checker<'_, '_> {
     /// Declares the parameters of the program's loss.
@@ -16,12 +18,22 @@ impl Checker<'_, '_> {
         let scope = self.scopes.inside(Some(outer));
         let mut known = HashMap::new();
         for parameter in &loss.parameters {
-            let kind = self.kind(&parameter.kind);
             let value = match &parameter.index {
-                Some(index) => self.input(parameter, index, kind),
-                None => self.hyperparameter(parameter, kind, &mut known),
+                None if parameter.kind.text == "Count" => self.count(parameter, &known),
+                Some(index) => {
+                    let kind = self.kind(&parameter.kind);
+                    self.input(parameter, index, kind)
+                }
+                None => {
+                    let kind = self.kind(&parameter.kind);
+                    self.hyperparameter(parameter, kind, scope, &mut known)
+                }
             };
             self.define(scope, &parameter.name, value, Sort::Parameter);
+            if parameter.kind.text == "Count" {
+                // It is used where the matrix is read at a centre.
+                self.scopes.find(scope, &parameter.name.text);
+            }
         }
         scope
     }
@@ -61,49 +73,143 @@ impl Checker<'_, '_> {
                 );
             }
         };
-        let default = parameter.default.as_ref().map(|value| (value.span, "default"));
-        let range = parameter.range.as_ref().map(|range| (range.span(), "range"));
-        for (span, what) in default.into_iter().chain(range) {
-            let message = format!("the input `{}` has no {what}", parameter.name.text);
+        if let Some(default) = &parameter.default {
+            let message = format!("the input `{}` has no default", parameter.name.text);
             self.report(
-                Diagnostic::error("input", span, message)
-                    .help(format!("it is data, given with each batch; only a hyperparameter has a {what}")),
+                Diagnostic::error("input", default.span, message)
+                    .help("it is data, given with each batch; only a hyperparameter has a default, and noise is drawn: `~ normal(0, 1)`"),
             );
         }
-        let Some(kind) = kind else { return Value::Poison };
-        match self.builder.input(&parameter.name.text, kind, axis) {
+        let known = HashMap::new();
+        let range = match &parameter.range {
+            Some(range) => self.constant_range(range, &known),
+            None => Some(kind.map_or((f64::NEG_INFINITY, f64::INFINITY), Kind::range)),
+        };
+        let drawn = parameter.drawn.as_ref().map(|drawn| self.drawn(drawn, &known));
+        let sum = parameter.sum.as_ref().map(|sum| self.constant(sum, &known));
+        let (Some(kind), Some((low, high))) = (kind, range) else { return Value::Poison };
+        let (Some(drawn), Some(sum)) = (settled(drawn), settled(sum)) else { return Value::Poison };
+        let input = Input { low, high, drawn, sum, ..Input::new(&parameter.name.text, kind, axis) };
+        match self.builder.declare(input) {
             Ok(index) => Value::Input { index, by_class },
             // The name is taken: that is reported where it is defined.
             Err(_) => Value::Poison,
         }
     }
 
+    /// `normal(mean, deviation)` or `uniform(low, high)`
+    fn drawn(&mut self, drawn: &Expr, known: &HashMap<String, Option<f64>>) -> Option<Draw> {
+        let error = |span, message: String| {
+            Diagnostic::error("distribution", span, message).help(
+                "the distributions are `normal(mean, deviation)` and `uniform(low, high)`, of constants",
+            )
+        };
+        let (callee, arguments) = match &drawn.kind {
+            ExprKind::Call { callee, index: None, arguments } => (callee, arguments.as_slice()),
+            ExprKind::Error => return None,
+            _ => {
+                self.report(error(drawn.span, "this is no distribution".into()));
+                return None;
+            }
+        };
+        let [first, second] = arguments else {
+            self.report(error(drawn.span, format!("`{}` takes two numbers", callee.text)));
+            return None;
+        };
+        let (a, b) = (self.constant(&first.value, known)?, self.constant(&second.value, known)?);
+        match callee.text.as_str() {
+            "normal" if b >= 0.0 => Some(Draw::Normal(a, b)),
+            "normal" => {
+                self.report(error(second.value.span, "a standard deviation is not negative".into()));
+                None
+            }
+            "uniform" if a <= b => Some(Draw::Uniform(a, b)),
+            "uniform" => {
+                self.report(empty_range(a, b, first.value.span.to(second.value.span)));
+                None
+            }
+            other => {
+                self.report(error(callee.span, format!("there is no distribution `{other}`")));
+                None
+            }
+        }
+    }
+
+    /// `centres: Count = 3`: how many centres each class has, a number that is fixed while compiling.
+    fn count(&mut self, parameter: &Parameter, known: &HashMap<String, Option<f64>>) -> Value {
+        let name = &parameter.name;
+        if name.text != "centres" {
+            let error =
+                Diagnostic::error("kind", parameter.kind.span, format!("`{}` is no Count", name.text));
+            return self.poison(
+                error.help("the only count is that of the centres of a class: `centres: Count = 3`"),
+            );
+        }
+        if let Some(range) = &parameter.range {
+            let error = Diagnostic::error("range", range.span(), "the number of centres has no range");
+            self.report(error.label("it is fixed when the loss is compiled"));
+        }
+        let Some(default) = &parameter.default else {
+            let error = Diagnostic::error("constant", name.span, "how many centres does a class have?");
+            return self.poison(error.fix(Span::point(parameter.kind.span.end), " = 3"));
+        };
+        match self.constant(default, known) {
+            Some(count) => self.set_centres(count, default.span),
+            None => Value::Poison,
+        }
+    }
+
+    /// Each class has that many centres.
+    pub(super) fn set_centres(&mut self, count: f64, span: Span) -> Value {
+        if count.fract() != 0.0 || !(1.0..=MOST_CENTRES).contains(&count) {
+            let message = format!("the number of centres is a whole number from 1 to {MOST_CENTRES}");
+            return self.poison(Diagnostic::error("range", span, message));
+        }
+        let before = self.builder.centres;
+        if before > 0 && f64::from(before) != count {
+            let message = format!("each class has {before} centres here, and this loss wants {count}");
+            return self.poison(Diagnostic::error("centres", span, message));
+        }
+        self.builder.set_centres(count as u32);
+        Value::Number(self.builder.number(count))
+    }
+
     fn hyperparameter(
         &mut self,
         parameter: &Parameter,
         kind: Option<Kind>,
+        scope: Scope,
         known: &mut HashMap<String, Option<f64>>,
     ) -> Value {
         let name = &parameter.name.text;
-        let default = parameter.default.as_ref().map(|value| self.constant(value, known));
-        let (mut low, mut high) = natural_range(kind);
-        if let Some(range) = &parameter.range {
-            low = self.constant(&range.low, known).unwrap_or(low);
-            high = f64::INFINITY;
-            if let Some(bound) = &range.high {
-                high = self.constant(bound, known).unwrap_or(high);
-                if low > high {
-                    self.report(empty_range(low, high, range.span()));
-                    return Value::Poison;
-                }
+        for (what, part) in [("distribution", &parameter.drawn), ("sum", &parameter.sum)] {
+            if let Some(part) = part {
+                let message = format!("the hyperparameter `{name}` has no {what}");
+                let error = Diagnostic::error("input", part.span, message);
+                self.report(error.help(format!(
+                    "only an input has one: `{name}[i]`, one value a sample, or `{name}[k]`, one a class"
+                )));
             }
         }
+        let (mut default, mut setting) = (None, None);
+        match &parameter.default {
+            Some(value) if is_constant(value, known) => default = Some(self.constant(value, known)),
+            Some(value) => setting = self.setting(value, scope),
+            None => {}
+        }
+        let (low, high) = match &parameter.range {
+            Some(range) => match self.constant_range(range, known) {
+                Some(range) => range,
+                None => return Value::Poison,
+            },
+            None => natural_range(kind),
+        };
         if let (Some(Some(value)), Some(expr)) = (default, &parameter.default) {
             self.check_range(name, value, low, high, expr.span);
         }
         known.insert(name.clone(), default.flatten());
         let Some(kind) = kind else { return Value::Poison };
-        let param = Param { default: default.flatten(), low, high, ..Param::new(name, kind) };
+        let param = Param { default: default.flatten(), setting, low, high, ..Param::new(name, kind) };
         match self.builder.param(param) {
             Ok(id) => Value::Number(id),
             // The name is taken: that is reported where it is defined.
@@ -116,6 +222,18 @@ impl Checker<'_, '_> {
         if value < low || value > high {
             self.report(Diagnostic::error("range", span, out_of_range(name, value)).label(range(low, high)));
         }
+    }
+}
+
+/// The most centres a class may have: each is written out in the program.
+const MOST_CENTRES: f64 = 32.0;
+
+/// What may be left out, and what went wrong, told apart.
+fn settled<T>(found: Option<Option<T>>) -> Option<Option<T>> {
+    match found {
+        None => Some(None),
+        Some(Some(value)) => Some(Some(value)),
+        Some(None) => None,
     }
 }
 
@@ -164,9 +282,5 @@ fn spell(value: f64) -> String {
 
 /// The range of a parameter whose header gives none.
 pub(super) fn natural_range(kind: Option<Kind>) -> (f64, f64) {
-    match kind {
-        Some(Kind::Prob) => (0.0, 1.0),
-        Some(Kind::Scale | Kind::Norm) => (0.0, f64::INFINITY),
-        _ => (f64::NEG_INFINITY, f64::INFINITY),
-    }
+    kind.map_or((f64::NEG_INFINITY, f64::INFINITY), Kind::range)
 }

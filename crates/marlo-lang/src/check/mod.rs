@@ -18,6 +18,8 @@ mod places;
 mod promise;
 mod record;
 mod scope;
+mod setting;
+mod state;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -131,6 +133,8 @@ struct Checker<'a, 'l> {
     matrix: Option<(&'static str, Span)>,
     /// Has it been reported that both are read?
     mixed: bool,
+    /// Within a default: the steps for which it is defined so far.
+    steps_of_setting: Option<(u64, u64)>,
     /// Is this a law, which may name every loss of the library?
     in_law: bool,
     /// The distribution that a probability at the label belongs to.
@@ -154,6 +158,7 @@ impl<'a, 'l> Checker<'a, 'l> {
             exhausted: false,
             matrix: None,
             mixed: false,
+            steps_of_setting: None,
             in_law: false,
             distributions: HashMap::new(),
         }
@@ -281,6 +286,10 @@ impl<'a, 'l> Checker<'a, 'l> {
                     self.builder.name(&binding.name.text, *id);
                 }
                 self.define(scope, &binding.name, value, Sort::Let);
+            }
+            Statement::State(state) => {
+                let value = self.state(state, scope, named);
+                self.define(scope, &state.name, value, Sort::Let);
             }
         }
     }

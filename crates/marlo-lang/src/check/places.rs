@@ -59,6 +59,7 @@ impl Search<'_> {
         for statement in &block.statements {
             match statement {
                 Statement::Let(binding) => self.add(&binding.name, block.span, of),
+                Statement::State(state) => self.add(&state.name, block.span, of),
                 Statement::Function(function) => {
                     self.add(&function.name, block.span, of);
                     self.function(function);

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use marlo_ir::build::{Builder, TypeError};
 use marlo_ir::graph::Id;
 use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
@@ -159,6 +160,10 @@ impl Checker<'_, '_> {
     }
 
     fn no_mask(&mut self, id: Id, span: Span) -> Option<Id> {
+        if self.builder.varies_with_centre(id) {
+            self.type_error(TypeError::Centre, span, &[]);
+            return None;
+        }
         if self.builder.graph.node(id).kind != Kind::Mask {
             return Some(id);
         }
@@ -252,7 +257,7 @@ impl Checker<'_, '_> {
         let known: Vec<&str> = loss
             .parameters
             .iter()
-            .filter(|one| one.index.is_none())
+            .filter(|one| one.index.is_none() && one.kind.text != "Count")
             .map(|one| one.name.text.as_str())
             .collect();
         for law in laws_of(file) {
@@ -312,6 +317,8 @@ impl Checker<'_, '_> {
         }
         let (_, left) = self.block(&loss.body, fixed, true);
         let left = self.expect_number(&left, law.span);
+        // Each side has its own way to go on with its states.
+        let updates = std::mem::take(&mut self.builder.updates);
         // A law may name any loss of the library without `use`.
         let right = self.scopes.inside(Some(fixed));
         for name in called(&law.equals) {
@@ -336,8 +343,8 @@ impl Checker<'_, '_> {
             return None;
         };
         let name = &loss.name.text;
-        let (left, right) =
-            (self.builder.clone().finish(name, left), self.builder.clone().finish(name, right));
+        let before = Builder { updates, ..self.builder.clone() };
+        let (left, right) = (before.finish(name, left), self.builder.clone().finish(name, right));
         match (left, right) {
             (Ok(left), Ok(right)) => Some(Law { source: law.clone(), left, right }),
             (Err(error), _) => {
@@ -400,7 +407,16 @@ fn called(expr: &Expr) -> Vec<&Name> {
                 }
                 rest.extend(arguments.iter().map(|argument| &argument.value));
             }
-            ExprKind::Field { base, .. } => rest.push(base),
+            ExprKind::Field { base, arguments, .. } => {
+                // `sv_softmax.weight(..)` names a loss without calling it.
+                if let (ExprKind::Name { name, .. }, Some(_)) = (&base.kind, arguments)
+                    && names.iter().all(|known| known.text != name.text)
+                {
+                    names.push(name);
+                }
+                rest.push(base);
+                rest.extend(arguments.iter().flatten().map(|argument| &argument.value));
+            }
             ExprKind::Unary { operand, .. } => rest.push(operand),
             ExprKind::Binary { left, right, .. } => rest.extend([&**left, &**right]),
             ExprKind::If { condition, then, otherwise, .. } => {

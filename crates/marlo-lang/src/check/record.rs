@@ -1,11 +1,13 @@
 //! Calls of other losses: `arcface(s, m)`, `arcface(s, m).f`.
 
-use marlo_ir::graph::{Axis, Id};
+use marlo_ir::graph::{Axis, Id, Param};
+use marlo_ir::op::Op;
 
 use super::header::natural_range;
 use super::scope::{Scope, Sort, Value};
+use super::setting::is_constant;
 use super::{Call, Checker};
-use crate::ast::{Argument, Loss, Name, Parameter, Statement};
+use crate::ast::{Argument, Expr, Loss, Name, Parameter, Statement};
 use crate::{Diagnostic, Span, suggest};
 use marlo_ir::kind::Kind;
 
@@ -88,7 +90,7 @@ impl Checker<'_, '_> {
     }
 
     /// The file of a loss, with its functions and uses made known.
-    fn unit_of(&mut self, name: &str, span: Span) -> Option<usize> {
+    pub(super) fn unit_of(&mut self, name: &str, span: Span) -> Option<usize> {
         if let Some(&unit) = self.known_units.get(name) {
             return Some(unit);
         }
@@ -109,6 +111,14 @@ impl Checker<'_, '_> {
     ) -> Value {
         let (value, span) = argument;
         let Some(id) = self.expect_number(&value, span) else { return Value::Poison };
+        if parameter.kind.text == "Count" {
+            return match self.builder.graph.constant(id) {
+                Some(count) => self.set_centres(count, span),
+                None => {
+                    self.poison(Diagnostic::error("constant", span, "the number of centres is a literal"))
+                }
+            };
+        }
         let kind = Kind::from_name(&parameter.kind.text);
         if let Some(kind) = kind
             && !self.fits(id, kind, callee, &parameter.name, span)
@@ -127,7 +137,8 @@ impl Checker<'_, '_> {
         let Some(range) = &parameter.range else { return natural_range(kind) };
         let mut known = std::collections::HashMap::new();
         for earlier in loss.parameters.iter().take_while(|earlier| *earlier != parameter) {
-            let default = earlier.default.as_ref().and_then(|value| self.constant(value, &known));
+            let constant = earlier.default.as_ref().filter(|value| is_constant(value, &known));
+            let default = constant.and_then(|value| self.constant(value, &known));
             known.insert(earlier.name.text.clone(), default);
         }
         let low = self.constant(&range.low, &known).unwrap_or(f64::NEG_INFINITY);
@@ -140,10 +151,49 @@ impl Checker<'_, '_> {
             let message = format!("`{callee}` lacks its parameter `{}`", parameter.name.text);
             return self.poison(Diagnostic::error("arguments", span, message).label("it has no default"));
         };
+        if parameter.kind.text == "Count" {
+            return match self.constant(default, &std::collections::HashMap::new()) {
+                Some(count) => self.set_centres(count, span),
+                None => Value::Poison,
+            };
+        }
+        let known = std::collections::HashMap::new();
         self.calls.push(Call::Loss(callee.to_owned(), span));
-        let value = self.eval(default, header);
+        let value = match is_constant(default, &known) {
+            true => self.eval(default, header),
+            false => self.inherited(parameter, default, header, span),
+        };
         self.calls.pop();
         value
+    }
+
+    /// A hyperparameter of another loss whose default the host works out becomes one of this program.
+    fn inherited(&mut self, parameter: &Parameter, default: &Expr, header: Scope, span: Span) -> Value {
+        let name = &parameter.name.text;
+        let Some(kind) = Kind::from_name(&parameter.kind.text) else { return Value::Poison };
+        let known = std::collections::HashMap::new();
+        let (low, high) = match &parameter.range {
+            Some(range) => match self.constant_range(range, &known) {
+                Some(range) => range,
+                None => return Value::Poison,
+            },
+            None => natural_range(Some(kind)),
+        };
+        let setting = self.setting(default, header);
+        if setting.is_none() {
+            return Value::Poison;
+        }
+        let param = Param { setting, low, high, ..Param::new(name, kind) };
+        if let Some(index) = self.builder.graph.params.iter().position(|known| *known == param) {
+            return Value::Number(self.builder.graph.add(Op::Param(index as u32), &[]));
+        }
+        match self.builder.param(param) {
+            Ok(id) => Value::Number(id),
+            Err(_) => self.poison(
+                Diagnostic::error("arguments", span, format!("`{name}` follows a schedule of its own there"))
+                    .help(format!("give it a value in the call, `{name}: {name}`, or rename yours")),
+            ),
+        }
     }
 
     fn given_input(&mut self, callee: &str, parameter: &Parameter, argument: (Value, Span)) -> Value {

@@ -22,6 +22,8 @@ pub(super) enum Value {
     Loss(Rc<str>),
     /// The call of another loss, of that number.
     Record(usize),
+    /// A state: its value before this step, and the one after it.
+    State { before: Id, after: Id },
     /// A further input: the index in the graph, and is it one value a class?
     Input { index: u32, by_class: bool },
     /// Something wrong that has been reported.
@@ -37,6 +39,7 @@ impl Value {
             Self::Function(_) => "a function",
             Self::Loss(_) => "a loss that is not called",
             Self::Record(_) => "another loss",
+            Self::State { .. } => "a state",
             Self::Input { .. } => "an input",
             Self::Poison => "an unknown value",
         }

@@ -46,25 +46,23 @@ impl Printer<'_> {
             ExprKind::Call { callee, index: at, arguments } => {
                 let comments = self.pending(value.span.start);
                 let open = format!("{}{}(", callee.text, index(at.as_ref()));
-                let arguments = arguments.iter().map(|argument| {
-                    let start = argument.name.as_ref().map_or(argument.value.span, |name| name.span).start;
-                    (start, move |printer: &mut Self| {
-                        let name =
-                            argument.name.as_ref().map_or(String::new(), |name| format!("{}: ", name.text));
-                        Doc::Concat(vec![Doc::Text(name), printer.region(&argument.value, binding::IF)])
-                    })
-                });
-                let list = self.list(open, arguments, value.span.end);
+                let list = self.arguments(open, arguments, value.span.end);
                 Doc::Concat(vec![comments, list])
             }
-            ExprKind::Field { base, field, index: at } => {
+            ExprKind::Field { base, field, index: at, arguments } => {
                 let number = matches!(base.kind, ExprKind::Number { .. });
                 let base = match number {
                     true => self.parenthesised(base),
                     false => self.expr(base, binding::ATOM),
                 };
                 let field = format!(".{}{}", field.text, index(at.as_ref()));
-                Doc::Concat(vec![base, Doc::Text(field)])
+                match arguments {
+                    Some(arguments) => {
+                        let list = self.arguments(format!("{field}("), arguments, value.span.end);
+                        Doc::Concat(vec![base, list])
+                    }
+                    None => Doc::Concat(vec![base, Doc::Text(field)]),
+                }
             }
             ExprKind::Unary { operator, operand } => {
                 let comments = self.pending(value.span.start);
@@ -88,6 +86,17 @@ impl Printer<'_> {
             ExprKind::If { .. } => self.conditional(value),
             ExprKind::Error => Doc::nothing(),
         }
+    }
+
+    fn arguments(&mut self, open: String, arguments: &[Argument], end: usize) -> Doc {
+        let arguments = arguments.iter().map(|argument| {
+            let start = argument.name.as_ref().map_or(argument.value.span, |name| name.span).start;
+            (start, move |printer: &mut Self| {
+                let name = argument.name.as_ref().map_or(String::new(), |name| format!("{}: ", name.text));
+                Doc::Concat(vec![Doc::Text(name), printer.region(&argument.value, binding::IF)])
+            })
+        });
+        self.list(open, arguments, end)
     }
 
     fn leaf(&mut self, value: &Expr, text: String) -> Doc {

@@ -33,6 +33,12 @@ pub fn format(source: &str) -> Result<String, Vec<Diagnostic>> {
     Ok(Printer::with_source(source, &parsed.comments).file(&parsed.file).render())
 }
 
+/// The text of one expression, on a line.
+pub(crate) fn print_expression(expr: &crate::ast::Expr) -> String {
+    let text = Printer::without_source().value(expr).render();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The text of a program that has none yet: docs are written, spans are not
 /// looked at.
 #[must_use]

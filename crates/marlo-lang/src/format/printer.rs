@@ -195,9 +195,34 @@ impl<'a> Printer<'a> {
             docs.push(Doc::text(" = "));
             docs.push(self.constant(default));
         }
+        if let Some(drawn) = &parameter.drawn {
+            docs.push(Doc::text(" ~ "));
+            docs.push(self.constant(drawn));
+        }
         if let Some(range) = &parameter.range {
             docs.push(self.range(range));
         }
+        if let Some(sum) = &parameter.sum {
+            docs.push(Doc::text(" sum "));
+            docs.push(self.constant(sum));
+        }
+        Doc::Concat(docs)
+    }
+
+    fn state(&mut self, state: &State) -> Doc {
+        let mut docs = vec![self.docs("///", &state.docs)];
+        if !state.docs.is_empty() && self.source.is_none() {
+            docs.push(Doc::HardLine);
+        }
+        let kind = state.kind.as_ref().map_or_else(String::new, |kind| format!(": {}", kind.text));
+        docs.push(Doc::text(format!("state {}{kind} = ", state.name.text)));
+        docs.push(self.constant(&state.start));
+        if let Some(range) = &state.range {
+            docs.push(self.range(range));
+        }
+        docs.push(self.pending(state.next.span.start));
+        docs.push(Doc::text(" then "));
+        docs.push(self.value(&state.next));
         Doc::Concat(docs)
     }
 
@@ -222,11 +247,13 @@ impl<'a> Printer<'a> {
             let start = match statement {
                 Statement::Let(binding) => binding.span.start,
                 Statement::Function(function) => function.span.start,
+                Statement::State(state) => state.span.start,
             };
             docs.extend(self.gap(start, first));
             docs.push(match statement {
                 Statement::Let(binding) => self.binding(binding),
                 Statement::Function(function) => self.function(function),
+                Statement::State(state) => self.state(state),
             });
             first = false;
         }

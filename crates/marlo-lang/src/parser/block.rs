@@ -96,6 +96,7 @@ impl Parser<'_> {
                 self.let_behind(start)
             }
             TokenKind::Keyword(Keyword::Fn) => Ok(Line::Statement(Statement::Function(self.function()?))),
+            TokenKind::Keyword(Keyword::State) => Ok(Line::Statement(Statement::State(self.state()?))),
             TokenKind::Name if self.misses_let() => {
                 let start = self.span();
                 let name = self.text(start);
@@ -138,6 +139,36 @@ impl Parser<'_> {
                 self.fail(error)
             }
         }
+    }
+
+    /// `state t: Kind = start in low..high then next`
+    fn state(&mut self) -> Parse<State> {
+        let docs = self.docs();
+        let begin = self.bump().span;
+        let name = self.name("the name of the state")?;
+        let kind = match self.eat(&TokenKind::Colon) {
+            Some(_) => Some(self.name("a kind")?),
+            None => None,
+        };
+        if self.eat(&TokenKind::Equal).is_none() {
+            let error = self
+                .unexpected("`=` and the value before the first step")
+                .help("for example `state t: Real = 0 then 0.99 * t + 0.01 * mean[i](cos[y])`");
+            return self.fail(error);
+        }
+        let start = self.value_of(&format!("the start of `{}`", name.text))?;
+        let range = self.optional_range()?;
+        if !self.is_keyword(Keyword::Then) {
+            let error = self
+                .unexpected("`then` and the value after a step")
+                .help("for example `state t: Real = 0 then 0.99 * t + 0.01 * mean[i](cos[y])`");
+            return self.fail(error);
+        }
+        self.bump();
+        let next = self.value_of(&format!("the next value of `{}`", name.text))?;
+        self.end_of_line()?;
+        let span = begin.to(next.span);
+        Ok(State { docs, name, kind, start, range, next, span })
     }
 
     /// `NAME =` or `NAME[i] =`, where `let` was forgotten.

@@ -121,6 +121,12 @@ impl Parser<'_> {
                 let operand = self.operation(binding::POWER)?;
                 self.unary(UnaryOperator::Negate, start, operand)
             }
+            TokenKind::Tilde => {
+                self.report(Diagnostic::error("syntax", start, "`~` is written `not`").fix(start, "not "));
+                self.bump();
+                let operand = self.operation(binding::NOT)?;
+                self.unary(UnaryOperator::Not, start, operand)
+            }
             TokenKind::Keyword(Keyword::Not) => {
                 self.bump();
                 let operand = self.operation(binding::NOT)?;
@@ -220,12 +226,21 @@ impl Parser<'_> {
                     self.bump();
                     let field = self.name("the name of a `let` of that loss")?;
                     let index = self.index()?;
-                    let depth = base.depth + 1;
-                    if depth > MAX_DEPTH {
+                    let mut depth = base.depth;
+                    let open = match self.same_line() {
+                        true => self.eat(&TokenKind::OpenParen),
+                        false => None,
+                    };
+                    let arguments = match open {
+                        Some(open) => Some(self.arguments(open, &mut depth)?.0),
+                        None => None,
+                    };
+                    if depth >= MAX_DEPTH {
                         return self.too_deep(field.span);
                     }
+                    depth += 1;
                     let span = base.expr.span.to(Span::point(self.previous_end()));
-                    let kind = ExprKind::Field { base: Box::new(base.expr), field, index };
+                    let kind = ExprKind::Field { base: Box::new(base.expr), field, index, arguments };
                     base = Deep { expr: Expr { span, kind }, depth };
                 }
                 TokenKind::OpenBracket => {
@@ -297,9 +312,7 @@ impl Parser<'_> {
             return Ok(Deep::leaf(span, ExprKind::Name { name, index }));
         };
         let mut depth = 0;
-        let (arguments, span) = self.bracketed(open, &TokenKind::CloseParen, |parser| {
-            parser.list(&TokenKind::CloseParen, |parser| parser.argument(&mut depth))
-        })?;
+        let (arguments, span) = self.arguments(open, &mut depth)?;
         if depth >= MAX_DEPTH {
             return self.too_deep(name.span);
         }
@@ -320,6 +333,13 @@ impl Parser<'_> {
             .label("expected `(`")
             .help(format!("write `{function}(…)`"));
         self.fail(error)
+    }
+
+    /// What stands between the brackets of a call, and the brackets; `depth` becomes that of the deepest one.
+    fn arguments(&mut self, open: Span, depth: &mut usize) -> Parse<(Vec<Argument>, Span)> {
+        self.bracketed(open, &TokenKind::CloseParen, |parser| {
+            parser.list(&TokenKind::CloseParen, |parser| parser.argument(depth))
+        })
     }
 
     fn argument(&mut self, depth: &mut usize) -> Parse<Argument> {
@@ -347,6 +367,16 @@ impl Parser<'_> {
         Ok(Argument { name, value: value.expr })
     }
 
+    /// `k`, or `k, r` where a class has several centres, as one name.
+    fn index_names(&mut self) -> Parse<Name> {
+        let class = self.name("an index")?;
+        if self.eat(&TokenKind::Comma).is_none() {
+            return Ok(class);
+        }
+        let centre = self.name("the index of a centre, `r`")?;
+        Ok(Name { text: format!("{}, {}", class.text, centre.text), span: class.span.to(centre.span) })
+    }
+
     /// `[k]`, if there is one.
     pub(super) fn index(&mut self) -> Parse<Option<Name>> {
         if !self.same_line() {
@@ -360,7 +390,7 @@ impl Parser<'_> {
                     .help("an index is `y` (the label), `k` (the other classes) or `i` (the samples)");
                 return parser.fail(error);
             }
-            parser.name("an index")
+            parser.index_names()
         })?;
         Ok(Some(name))
     }

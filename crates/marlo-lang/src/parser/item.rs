@@ -59,8 +59,9 @@ impl Parser<'_> {
                 file.claims.push(Promise::Prove(prove));
                 Ok(())
             }
-            Some(Keyword::Let) => {
-                let error = Diagnostic::error("syntax", self.span(), "a `let` outside of the loss")
+            Some(keyword @ (Keyword::Let | Keyword::State)) => {
+                let message = format!("a `{}` outside of the loss", keyword.text());
+                let error = Diagnostic::error("syntax", self.span(), message)
                     .label("move it between the braces of the loss");
                 self.fail(error)
             }
@@ -94,7 +95,8 @@ impl Parser<'_> {
         }
         loop {
             let token = self.token();
-            let item = token.kind.starts_item() && token.kind != TokenKind::Keyword(Keyword::Let);
+            let inner = matches!(token.kind, TokenKind::Keyword(Keyword::Let | Keyword::State));
+            let item = token.kind.starts_item() && !inner;
             if token.kind == TokenKind::End || (token.starts_line && item) {
                 return;
             }
@@ -194,13 +196,35 @@ impl Parser<'_> {
             Some(_) => Some(self.value_of(&format!("the default of `{}`", name.text))?),
             None => None,
         };
-        let range = match self.is_keyword(Keyword::In) {
-            true => Some(self.range()?),
+        let drawn = match self.eat(&TokenKind::Tilde) {
+            Some(_) => Some(self.value_of(&format!("the distribution of `{}`", name.text))?),
+            None => None,
+        };
+        let range = self.optional_range()?;
+        let sum = match self.is_sum() {
+            true => {
+                self.bump();
+                Some(self.value_of(&format!("the sum of `{}`", name.text))?)
+            }
             false => None,
         };
         let end = Span::point(self.previous_end());
         let span = name.span.to(end);
-        Ok(Parameter { docs, name, index, kind, default, range, span })
+        Ok(Parameter { docs, name, index, kind, default, drawn, range, sum, span })
+    }
+
+    /// Does `sum 1` stand here, behind a range?
+    fn is_sum(&self) -> bool {
+        let called = matches!(self.ahead(1), TokenKind::OpenParen | TokenKind::OpenBracket);
+        self.is(&TokenKind::Name) && self.text(self.span()) == "sum" && !called
+    }
+
+    /// `in low..high`, if it is there
+    pub(super) fn optional_range(&mut self) -> Parse<Option<Range>> {
+        match self.is_keyword(Keyword::In) {
+            true => Ok(Some(self.range()?)),
+            false => Ok(None),
+        }
     }
 
     /// `in low..high` or `in low..`
@@ -208,7 +232,7 @@ impl Parser<'_> {
         self.bump();
         let low = self.expression()?.expr;
         self.expect(&TokenKind::DotDot, "`..` and the upper bound")?;
-        let high = match self.kind().starts_expression() {
+        let high = match self.kind().starts_expression() && !self.is_sum() {
             true => Some(self.expression()?.expr),
             false => None,
         };

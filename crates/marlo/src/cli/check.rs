@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use marlo::graph::{Axis, Graph, Id};
 use marlo::lang::Compiled;
 use marlo::loss::Role;
+use marlo::setting::Draw;
 
 use super::error::CliError;
 use super::{print, spec};
@@ -37,20 +38,39 @@ pub(crate) fn describe(compiled: &Compiled) -> String {
     let graph = &loss.graph;
     let mut out = format!("{}\n", loss.name);
     for param in &graph.params {
-        let default = param.default.map_or(String::new(), |d| format!(" = {}", short(d)));
-        let range = match (param.low.is_finite(), param.high.is_finite()) {
-            (false, false) => String::new(),
-            _ => format!(" in {}..{}", short(param.low), short(param.high)),
+        let default = match (&param.setting, param.default) {
+            (Some(setting), _) => format!(" = {}", setting.text),
+            (None, default) => default.map_or(String::new(), |d| format!(" = {}", short(d))),
         };
-        let _ = writeln!(out, "  hyperparameter {}: {}{default}{range}", param.name, param.kind);
+        let what = match &param.setting {
+            _ if param.state => "state",
+            Some(setting) if setting.is_schedule() => "schedule",
+            _ => "hyperparameter",
+        };
+        let range = range(param.low, param.high);
+        let _ = writeln!(out, "  {what} {}: {}{default}{range}", param.name, param.kind);
     }
-    for input in &graph.inputs {
+    let centres = graph.centres();
+    for input in graph.inputs.iter().filter(|input| input.centre == 0) {
         let axis = match input.axis {
-            Axis::Matrix => "one a sample and class, (B, C)",
-            Axis::Rows => "one a sample, (B,)",
-            Axis::Classes => "one a class, (C,)",
+            Axis::Matrix if centres > 1 => format!("one a sample, class and centre, (B, C, {centres})"),
+            Axis::Matrix => "one a sample and class, (B, C)".to_owned(),
+            Axis::Rows => "one a sample, (B,)".to_owned(),
+            Axis::Classes => "one a class, (C,)".to_owned(),
         };
-        let _ = writeln!(out, "  input {}: {}, {axis}", input.name, input.kind);
+        let drawn = match input.drawn {
+            Some(Draw::Normal(mean, deviation)) => {
+                format!(", drawn from normal({}, {})", short(mean), short(deviation))
+            }
+            Some(Draw::Uniform(low, high)) => {
+                format!(", drawn from uniform({}, {})", short(low), short(high))
+            }
+            None => String::new(),
+        };
+        let natural = (input.low, input.high) == input.kind.range();
+        let range = if natural { String::new() } else { range(input.low, input.high) };
+        let sum = input.sum.map_or(String::new(), |sum| format!(", with the sum {}", short(sum)));
+        let _ = writeln!(out, "  input {}: {}{range}, {axis}{sum}{drawn}", input.name, input.kind);
     }
     for named in loss.names.iter().filter(|n| n.role == Role::Let) {
         let _ = writeln!(out, "  let {}: {}", named.name, type_of(graph, named.id));
@@ -73,6 +93,14 @@ pub(crate) fn describe(compiled: &Compiled) -> String {
 fn type_of(graph: &Graph, id: Id) -> String {
     let node = graph.node(id);
     format!("{}{}", node.kind, node.shape.index())
+}
+
+fn range(low: f64, high: f64) -> String {
+    match (low.is_finite(), high.is_finite()) {
+        (false, false) => String::new(),
+        (true, false) => format!(" in {}..", short(low)),
+        _ => format!(" in {}..{}", short(low), short(high)),
+    }
 }
 
 fn short(value: f64) -> String {

@@ -7,6 +7,7 @@ use marlo::agree::Distance;
 use marlo::backend::{Backend, Outcome, Precision, on_gpu};
 use marlo::data::array::{self, AnyArray, Array};
 use marlo::loss::Loss;
+use marlo::state::States;
 use marlo::wgsl::Gpu;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     /// The precision; that of the cosines where none is given
     #[arg(long, value_enum)]
     dtype: Option<Dtype>,
+    /// Read states from this file where it is there, and write those after this step to it
+    #[arg(long, value_name = "STATES.json")]
+    state: Option<PathBuf>,
     /// Write the result to an .npz file
     #[arg(long, value_name = "RESULT.npz")]
     out: Option<PathBuf>,
@@ -84,7 +88,17 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     }
     let (_, compiled) = spec::compile(&args.spec)?;
     let loss = compiled.loss;
-    let input = Input::read(&args.input)?;
+    let mut input = Input::read(&args.input)?;
+    if let Some(path) = &args.state {
+        if loss.updates.is_empty() {
+            let message = format!("`{}` carries nothing from step to step: leave --state out", loss.name);
+            return Err(CliError::Usage(message));
+        }
+        if path.exists() {
+            let states = States::read(path, &loss, input.classes())?;
+            input = input.with_states(&states);
+        }
+    }
     if let Some(out) = &args.out
         && args
             .input

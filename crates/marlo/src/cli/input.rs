@@ -8,6 +8,9 @@ use marlo::data::array::{self, Array, Real};
 use marlo::data::glyphs;
 use marlo::eval::{Batch, InputError, Scalar, settings};
 use marlo::loss::Loss;
+use marlo::sample;
+use marlo::setting::{Moment, Setting};
+use marlo::state::States;
 use serde_json::{Map, Value};
 
 use super::error::CliError;
@@ -19,7 +22,7 @@ const SHOWN: usize = 64;
 /// The arguments that choose the input and the hyperparameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InputArgs {
-    /// Cosines (or logits), (B, C), float32 or float64
+    /// Cosines (or logits), (B, C), or (B, C, K) with K centres a class, float32 or float64
     #[arg(long, value_name = "C.npy", requires = "labels", visible_alias = "logits")]
     cosines: Option<PathBuf>,
     /// The class of each sample, (B,), int64
@@ -32,9 +35,15 @@ pub(crate) struct InputArgs {
     /// The class of a --row
     #[arg(long = "label", value_name = "Y", requires = "rows", value_parser = parse_label, allow_negative_numbers = true)]
     row_labels: Vec<i64>,
-    /// Set a hyperparameter
+    /// Set a hyperparameter, or a state: to a number, or to a schedule in `step`, as in s='ramp(16, 64, 10000)'
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_setting)]
-    set: Vec<(String, f64)>,
+    set: Vec<(String, Given)>,
+    /// The number of steps made before, for schedules and draws [default: 0, or that of --state]
+    #[arg(long, value_name = "N")]
+    step: Option<u64>,
+    /// The seed of inputs that are drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
     /// Give a further input that the loss declares, over samples or classes: a file or numbers, as in norm=0.5,2
     #[arg(long = "input", value_name = "NAME=F.npy", value_parser = parse_input)]
     inputs: Vec<(String, PathBuf)>,
@@ -47,10 +56,46 @@ impl InputArgs {
     }
 }
 
-fn parse_setting(text: &str) -> Result<(String, f64), String> {
+/// A value that a user gives to a hyperparameter.
+#[derive(Clone, Debug)]
+pub(crate) enum Given {
+    /// The same at every step.
+    Number(f64),
+    /// Worked out at each step.
+    Schedule(Setting),
+}
+
+impl Given {
+    /// The value at a moment, of the hyperparameter of that name.
+    fn at(&self, name: &str, moment: Moment) -> Result<f64, CliError> {
+        match self {
+            Given::Number(number) => Ok(*number),
+            Given::Schedule(setting) => setting.at(moment, &|_| None).ok_or_else(|| {
+                let (text, (first, last), step) = (&setting.text, setting.steps, moment.step);
+                CliError::Input(format!(
+                    "--set {name}={text}: it is for the steps {first} to {last}, and this is step {step}; `ramp` holds its ends"
+                ))
+            }),
+        }
+    }
+}
+
+fn parse_setting(text: &str) -> Result<(String, Given), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as in s=64")?;
-    let value = value.trim().parse().map_err(|_| format!("`{value}` is not a number"))?;
-    Ok((name.trim().to_owned(), value))
+    let (name, value) = (name.trim().to_owned(), value.trim());
+    if let Ok(number) = value.parse() {
+        return Ok((name, Given::Number(number)));
+    }
+    // A default is where the language has schedules.
+    let program = format!("loss given(value: Real = {value}) {{ value * logit[y] }}");
+    let wrong = |message: &str| format!("`{value}` is neither a number nor a schedule: {message}");
+    let compiled = marlo::compile(&program, &marlo::lang::Empty)
+        .map_err(|found| wrong(found.first().map_or("it can't be read", |first| first.message.as_str())))?;
+    match compiled.loss.graph.params.into_iter().next().map(|param| (param.default, param.setting)) {
+        Some((Some(number), _)) => Ok((name, Given::Number(number))),
+        Some((_, Some(setting))) => Ok((name, Given::Schedule(setting))),
+        _ => Err(wrong("it has no value")),
+    }
 }
 
 /// `0.3,-0.95`
@@ -96,9 +141,9 @@ impl Samples {
     fn read(cosines: &Path, labels: &Path) -> Result<Samples, CliError> {
         let (name, labels_name) = (cosines.display().to_string(), labels.display().to_string());
         let matrix = array::read_real(cosines)?;
-        let &[rows, _] = matrix.shape() else {
+        let (&[rows, _] | &[rows, _, _]) = matrix.shape() else {
             return Err(CliError::Input(format!(
-                "{name}: an array of shape {:?}; cosines have two axes, (samples, classes)",
+                "{name}: an array of shape {:?}; cosines have two axes, (samples, classes), or a third one, (.., centres)",
                 matrix.shape()
             )));
         };
@@ -173,7 +218,11 @@ pub(crate) struct Input {
     matrix: Real,
     labels: Vec<i64>,
     vectors: Vec<(String, Real)>,
-    set: Vec<(String, f64)>,
+    set: Vec<(String, Given)>,
+    step: Option<u64>,
+    seed: u64,
+    /// Is it the sample that ships with the program? Then inputs that are not given have [stand-ins](marlo::sample).
+    shipped: bool,
 }
 
 impl Input {
@@ -200,7 +249,9 @@ impl Input {
             vectors.push((name.clone(), vector(name, path)?));
         }
         let inline = !args.rows.is_empty();
-        Ok(Input { name, labels_name, inline, matrix, labels, vectors, set: args.set.clone() })
+        let shipped = !inline && args.cosines.is_none();
+        let (set, step, seed) = (args.set.clone(), args.step, args.seed);
+        Ok(Input { name, labels_name, inline, matrix, labels, vectors, set, step, seed, shipped })
     }
 
     /// Do the cosines come in double precision?
@@ -221,12 +272,65 @@ impl Input {
         })
     }
 
+    /// C.
+    pub(crate) fn classes(&self) -> usize {
+        self.matrix.shape()[1]
+    }
+
+    /// The number of steps made before this one.
+    pub(crate) fn step(&self) -> u64 {
+        self.step.unwrap_or(0)
+    }
+
+    /// The same input with the states that an earlier step left; what was given by hand stays.
+    pub(crate) fn with_states(self, states: &States) -> Input {
+        let carried = states.values.iter().map(|(name, value)| (name.clone(), Given::Number(*value)));
+        let set = carried.chain(self.set.iter().cloned()).collect();
+        Input { set, step: self.step.or(Some(states.step)), ..self }
+    }
+
+    /// The matrix for a loss, with [stand-ins](marlo::sample::with_centres) for further centres of the shipped sample.
+    fn matrix<S: Precision>(&self, loss: &Loss) -> Result<Vec<S>, CliError> {
+        let centres = loss.graph.centres();
+        let found = self.matrix.shape().get(2).copied().unwrap_or(1);
+        if found == centres {
+            return Ok(cast(&self.matrix));
+        }
+        if self.shipped {
+            let matrix = sample::with_centres(cast::<f64>(&self.matrix), centres);
+            return Ok(matrix.into_iter().map(S::from_f64).collect());
+        }
+        Err(CliError::Input(format!(
+            "{}: an array of shape {:?}; `{}` has {centres} centres a class, so cosines are (samples, classes{})",
+            self.name,
+            self.matrix.shape(),
+            loss.name,
+            if centres == 1 { String::new() } else { format!(", {centres}") }
+        )))
+    }
+
+    /// The further inputs for a loss: those that were given, stand-ins for the shipped sample, and those that are drawn.
+    fn vectors<S: Precision>(&self, loss: &Loss) -> Vec<(String, Vec<S>)> {
+        let mut vectors: Vec<(String, Vec<f64>)> =
+            self.vectors.iter().map(|(name, values)| (name.clone(), cast(values))).collect();
+        let (rows, classes) = (self.labels.len(), self.classes());
+        if self.shipped {
+            let given: Vec<String> = vectors.iter().map(|vector| vector.0.clone()).collect();
+            vectors.extend(sample::inputs(loss, &self.labels, classes, &given));
+        }
+        vectors.extend(sample::drawn(loss, (rows, classes), self.seed, self.step(), &vectors));
+        let narrow = |values: Vec<f64>| values.into_iter().map(S::from_f64).collect();
+        vectors.into_iter().map(|(name, values)| (name, narrow(values))).collect()
+    }
+
     /// The checked batch for a loss, in a precision.
     pub(crate) fn batch<S: Precision>(&self, loss: &Loss) -> Result<Batch<S>, CliError> {
-        let classes = self.matrix.shape()[1];
-        let settings = settings(loss, &self.set, marlo_ir::setting::Moment::start(classes))?;
-        let vectors = self.vectors.iter().map(|(name, values)| (name.clone(), cast(values))).collect();
-        let made = Batch::new(loss, classes, cast(&self.matrix), &self.labels, vectors, settings);
+        let classes = self.classes();
+        let moment = Moment { step: self.step(), classes };
+        let set = self.set.iter().map(|(name, given)| Ok((name.clone(), given.at(name, moment)?)));
+        let settings = settings(loss, &set.collect::<Result<Vec<_>, CliError>>()?, moment)?;
+        let matrix = self.matrix(loss)?;
+        let made = Batch::new(loss, classes, matrix, &self.labels, self.vectors(loss), settings);
         let mut batch = made.map_err(|error| {
             let file = match &error {
                 InputError::Label { .. } => format!("{}: ", self.labels_name),

@@ -1,0 +1,59 @@
+//! Stand-ins for further inputs, where a loss is tried on cosines alone: the shipped sample, a plot, a test.
+//!
+//! They are made of the labels and of what the header says, never of a loss's name.
+
+use marlo_ir::graph::{Axis, Input};
+use marlo_ir::kind::Kind;
+use marlo_ir::loss::Loss;
+use marlo_ir::setting;
+
+/// A value for each further input that is neither given nor drawn, by its kind: norms from 15 to 25, probabilities that
+/// follow the labels, margins and other numbers in the middle of their range, counts of the labels where the range has no
+/// upper end; what must have a sum is divided by its own.
+pub fn inputs(loss: &Loss, labels: &[i64], classes: usize, given: &[String]) -> Vec<(String, Vec<f64>)> {
+    let missing = |input: &&Input| !given.contains(&input.name) && input.drawn.is_none();
+    let further = loss.graph.inputs.iter().skip(1).filter(|input| input.axis != Axis::Matrix);
+    further.filter(missing).map(|input| (input.name.clone(), values(input, labels, classes))).collect()
+}
+
+/// The inputs that are drawn and not given.
+pub fn drawn(
+    loss: &Loss,
+    (rows, classes): (usize, usize),
+    seed: u64,
+    step: u64,
+    given: &[(String, Vec<f64>)],
+) -> Vec<(String, Vec<f64>)> {
+    setting::draw(&loss.graph, rows, classes, seed, step, given)
+}
+
+/// K centres a class from one: each further one's cosines are nine tenths of those before, (B, C, K).
+pub fn with_centres(matrix: Vec<f64>, centres: usize) -> Vec<f64> {
+    let of = |x: f64| (0..centres).map(move |centre| x * 0.9_f64.powi(centre as i32));
+    matrix.into_iter().flat_map(of).collect()
+}
+
+fn values(input: &Input, labels: &[i64], classes: usize) -> Vec<f64> {
+    let count = if input.axis == Axis::Rows { labels.len() } else { classes };
+    let raw = (0..count).map(|at| {
+        // 0 to 1, without an order that labels could share.
+        let spread = (at * 7 % 11) as f64 / 10.0;
+        let samples = || 1.0 + labels.iter().filter(|&&label| label == at as i64).count() as f64;
+        match (input.kind, input.low.is_finite(), input.high.is_finite()) {
+            (Kind::Norm, ..) => 15.0 + 10.0 * spread,
+            (Kind::Prob, ..) if input.axis == Axis::Classes => samples() / (labels.len() + classes) as f64,
+            (_, true, true) => input.low + (input.high - input.low) * (0.25 + 0.5 * spread),
+            (_, true, false) if input.axis == Axis::Classes => input.low.max(0.0) + samples(),
+            (_, true, false) => input.low + 1.0 + spread,
+            _ => 0.3 + 0.1 * spread,
+        }
+    });
+    let raw: Vec<f64> = raw.map(|x| x.clamp(input.low, input.high)).collect();
+    match input.sum {
+        Some(sum) => {
+            let found: f64 = raw.iter().sum();
+            raw.into_iter().map(|x| x * sum / found).collect()
+        }
+        None => raw,
+    }
+}
