@@ -29,7 +29,7 @@ impl Moment {
 }
 
 /// How a hyperparameter follows from the step, the number of classes and earlier hyperparameters.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setting {
     /// The expression as it was written.
     pub text: String,
@@ -39,6 +39,12 @@ pub struct Setting {
     pub value: Id,
     /// The steps for which it is defined, both ends included.
     pub steps: (u64, u64),
+}
+
+impl std::fmt::Debug for Setting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setting").field("text", &self.text).field("steps", &self.steps).finish_non_exhaustive()
+    }
 }
 
 impl PartialEq for Setting {

@@ -375,7 +375,13 @@ impl<'a, 'l> Checker<'a, 'l> {
 
     /// Warns of names that are given and not used.
     fn unused(&mut self) {
-        for (name, span, sort) in self.scopes.unused() {
+        // A function with docs stands there for other losses, too.
+        let documented: Vec<Span> = (self.functions.iter())
+            .filter(|function| !function.ast.docs.is_empty())
+            .map(|function| function.ast.name.span)
+            .collect();
+        let unused = self.scopes.unused().into_iter();
+        for (name, span, sort) in unused.filter(|(_, span, _)| !documented.contains(span)) {
             let message = match sort {
                 Sort::Let => format!("`{name}` is never used"),
                 Sort::Parameter | Sort::Argument => format!("the parameter `{name}` is never used"),

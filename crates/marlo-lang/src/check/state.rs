@@ -20,7 +20,9 @@ impl Checker<'_, '_> {
             return self.poison(error.help("declare it in the loss, and pass its value to the function"));
         }
         let Some(before) = self.declare_state(state, scope) else {
-            self.eval(&state.next, scope);
+            let inner = self.scopes.inside(Some(scope));
+            let _ = self.scopes.define(inner, &state.name, Value::Poison, Sort::Argument, false);
+            self.eval(&state.next, inner);
             return Value::Poison;
         };
         let inner = self.scopes.inside(Some(scope));

@@ -220,10 +220,10 @@ impl<'a> Printer<'a> {
         if let Some(range) = &state.range {
             docs.push(self.range(range));
         }
-        docs.push(self.pending(state.next.span.start));
-        docs.push(Doc::text(" then "));
-        docs.push(self.value(&state.next));
-        Doc::Concat(docs)
+        let late = self.pending(state.next.span.start);
+        let next = vec![late, Doc::Line, Doc::text("then "), self.value(&state.next)];
+        docs.push(Doc::Concat(next).nest());
+        Doc::Concat(docs).group()
     }
 
     fn range(&mut self, range: &Range) -> Doc {

@@ -122,10 +122,9 @@ impl Parser<'_> {
                 self.unary(UnaryOperator::Negate, start, operand)
             }
             TokenKind::Tilde => {
-                self.report(Diagnostic::error("syntax", start, "`~` is written `not`").fix(start, "not "));
-                self.bump();
-                let operand = self.operation(binding::NOT)?;
-                self.unary(UnaryOperator::Not, start, operand)
+                // Read on as if it were right.
+                self.foreign_not(start);
+                self.operand(least)
             }
             TokenKind::Keyword(Keyword::Not) => {
                 self.bump();
@@ -146,6 +145,11 @@ impl Parser<'_> {
             }
             _ => self.postfix(),
         }
+    }
+
+    fn foreign_not(&mut self, span: Span) {
+        self.report(Diagnostic::error("syntax", span, "`~` is written `not`").fix(span, "not "));
+        self.tokens[self.at].kind = TokenKind::Keyword(Keyword::Not);
     }
 
     fn unary(&mut self, operator: UnaryOperator, start: Span, operand: Deep) -> Parse<Deep> {
@@ -217,47 +221,49 @@ impl Parser<'_> {
         self.fail(error)
     }
 
-    /// A value and what hangs on it: `.name`.
+    /// A value and what hangs on it: `.name`, `.name(arguments)`.
     fn postfix(&mut self) -> Parse<Deep> {
         let mut base = self.atom()?;
         while self.same_line() {
-            match self.kind() {
-                TokenKind::Dot => {
-                    self.bump();
-                    let field = self.name("the name of a `let` of that loss")?;
-                    let index = self.index()?;
-                    let mut depth = base.depth;
-                    let open = match self.same_line() {
-                        true => self.eat(&TokenKind::OpenParen),
-                        false => None,
-                    };
-                    let arguments = match open {
-                        Some(open) => Some(self.arguments(open, &mut depth)?.0),
-                        None => None,
-                    };
-                    if depth >= MAX_DEPTH {
-                        return self.too_deep(field.span);
-                    }
-                    depth += 1;
-                    let span = base.expr.span.to(Span::point(self.previous_end()));
-                    let kind = ExprKind::Field { base: Box::new(base.expr), field, index, arguments };
-                    base = Deep { expr: Expr { span, kind }, depth };
-                }
-                TokenKind::OpenBracket => {
-                    let error = Diagnostic::error("index", self.span(), "only a name carries an index")
-                        .help("give the value a name with `let`; its shape is known then");
-                    return self.fail(error);
-                }
-                TokenKind::OpenParen => {
-                    let error = Diagnostic::error("syntax", self.span(), "only a name can be called")
-                        .help("a product is written with `*`")
-                        .fix(Span::new(self.previous_end(), self.span().start), " * ");
-                    return self.fail(error);
-                }
+            base = match self.kind() {
+                TokenKind::Dot => self.member(base)?,
+                TokenKind::OpenBracket | TokenKind::OpenParen => return self.nothing_hangs_here(),
                 _ => break,
-            }
+            };
         }
         Ok(base)
+    }
+
+    /// `.name` or `.name(arguments)` behind its base. Apart, so that little stands on the stack while the base is read.
+    fn member(&mut self, base: Deep) -> Parse<Deep> {
+        self.bump();
+        let field = self.name("the name of a `let` or function of that loss")?;
+        let index = self.index()?;
+        let mut depth = base.depth;
+        let open = if self.same_line() { self.eat(&TokenKind::OpenParen) } else { None };
+        let arguments = match open {
+            Some(open) => Some(self.arguments(open, &mut depth)?.0),
+            None => None,
+        };
+        if depth >= MAX_DEPTH {
+            return self.too_deep(field.span);
+        }
+        let span = base.expr.span.to(Span::point(self.previous_end()));
+        let kind = ExprKind::Field { base: Box::new(base.expr), field, index, arguments };
+        Ok(Deep { expr: Expr { span, kind }, depth: depth + 1 })
+    }
+
+    fn nothing_hangs_here<T>(&mut self) -> Parse<T> {
+        let error = match self.kind() {
+            TokenKind::OpenBracket => {
+                Diagnostic::error("index", self.span(), "only a name carries an index")
+                    .help("give the value a name with `let`; its shape is known then")
+            }
+            _ => Diagnostic::error("syntax", self.span(), "only a name can be called")
+                .help("a product is written with `*`")
+                .fix(Span::new(self.previous_end(), self.span().start), " * "),
+        };
+        self.fail(error)
     }
 
     fn atom(&mut self) -> Parse<Deep> {
