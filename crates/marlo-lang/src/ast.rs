@@ -103,7 +103,7 @@ pub struct Parameter {
     pub drawn: Option<Expr>,
     /// Where its values may lie.
     pub range: Option<Range>,
-    /// What the values of an input add up to: `sum 1`.
+    /// What the values of an input add up to: `total 1`.
     pub sum: Option<Expr>,
     /// All of it.
     pub span: Span,

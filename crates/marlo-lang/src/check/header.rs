@@ -182,7 +182,7 @@ impl Checker<'_, '_> {
         known: &mut HashMap<String, Option<f64>>,
     ) -> Value {
         let name = &parameter.name.text;
-        for (what, part) in [("distribution", &parameter.drawn), ("sum", &parameter.sum)] {
+        for (what, part) in [("distribution", &parameter.drawn), ("total", &parameter.sum)] {
             if let Some(part) = part {
                 let message = format!("the hyperparameter `{name}` has no {what}");
                 let error = Diagnostic::error("input", part.span, message);

@@ -203,7 +203,7 @@ impl<'a> Printer<'a> {
             docs.push(self.range(range));
         }
         if let Some(sum) = &parameter.sum {
-            docs.push(Doc::text(" sum "));
+            docs.push(Doc::text(" total "));
             docs.push(self.constant(sum));
         }
         Doc::Concat(docs)

@@ -201,10 +201,10 @@ impl Parser<'_> {
             None => None,
         };
         let range = self.optional_range()?;
-        let sum = match self.is_sum() {
+        let sum = match self.is_total() {
             true => {
                 self.bump();
-                Some(self.value_of(&format!("the sum of `{}`", name.text))?)
+                Some(self.value_of(&format!("the total of `{}`", name.text))?)
             }
             false => None,
         };
@@ -213,10 +213,9 @@ impl Parser<'_> {
         Ok(Parameter { docs, name, index, kind, default, drawn, range, sum, span })
     }
 
-    /// Does `sum 1` stand here, behind a range?
-    fn is_sum(&self) -> bool {
-        let called = matches!(self.ahead(1), TokenKind::OpenParen | TokenKind::OpenBracket);
-        self.is(&TokenKind::Name) && self.text(self.span()) == "sum" && !called
+    /// Does `total 1` stand here?
+    fn is_total(&self) -> bool {
+        self.is(&TokenKind::Name) && self.text(self.span()) == "total"
     }
 
     /// `in low..high`, if it is there
@@ -232,7 +231,7 @@ impl Parser<'_> {
         self.bump();
         let low = self.expression()?.expr;
         self.expect(&TokenKind::DotDot, "`..` and the upper bound")?;
-        let high = match self.kind().starts_expression() && !self.is_sum() {
+        let high = match self.kind().starts_expression() && !(self.is_total() && self.ahead(1).starts_expression()) {
             true => Some(self.expression()?.expr),
             false => None,
         };

@@ -69,7 +69,7 @@ pub(crate) fn describe(compiled: &Compiled) -> String {
         };
         let natural = (input.low, input.high) == input.kind.range();
         let range = if natural { String::new() } else { range(input.low, input.high) };
-        let sum = input.sum.map_or(String::new(), |sum| format!(", with the sum {}", short(sum)));
+        let sum = input.sum.map_or(String::new(), |sum| format!(", adding up to {}", short(sum)));
         let _ = writeln!(out, "  input {}: {}{range}, {axis}{sum}{drawn}", input.name, input.kind);
     }
     for named in loss.names.iter().filter(|n| n.role == Role::Let) {
