@@ -210,10 +210,8 @@ impl<'a> Printer<'a> {
     }
 
     fn state(&mut self, state: &State) -> Doc {
-        let mut docs = vec![self.docs("///", &state.docs)];
-        if !state.docs.is_empty() && self.source.is_none() {
-            docs.push(Doc::HardLine);
-        }
+        let above = Doc::Concat(vec![self.docs("///", &state.docs), Doc::HardLine]);
+        let mut docs = Vec::new();
         let kind = state.kind.as_ref().map_or_else(String::new, |kind| format!(": {}", kind.text));
         docs.push(Doc::text(format!("state {}{kind} = ", state.name.text)));
         docs.push(self.constant(&state.start));
@@ -223,7 +221,7 @@ impl<'a> Printer<'a> {
         let late = self.pending(state.next.span.start);
         let next = vec![late, Doc::Line, Doc::text("then "), self.value(&state.next)];
         docs.push(Doc::Concat(next).nest());
-        Doc::Concat(docs).group()
+        Doc::Concat(vec![above, Doc::Concat(docs).group()])
     }
 
     fn range(&mut self, range: &Range) -> Doc {

@@ -330,6 +330,7 @@ impl Parser<'_> {
     /// `cos theta[y]`: papers leave out the parentheses.
     fn not_applied(&mut self, name: &Name, index: Option<&Name>) -> Parse<()> {
         let applied = matches!(self.kind(), TokenKind::Number(_) | TokenKind::Name) && self.same_line();
+        let applied = applied && !self.is_total();
         if !applied || !is_function(&name.text, index.map(|index| index.text.as_str())) {
             return Ok(());
         }

@@ -214,7 +214,7 @@ impl Parser<'_> {
     }
 
     /// Does `total 1` stand here?
-    fn is_total(&self) -> bool {
+    pub(super) fn is_total(&self) -> bool {
         self.is(&TokenKind::Name) && self.text(self.span()) == "total"
     }
 
