@@ -2,7 +2,8 @@
 
 use marlo::eval::{Batch, Dual, evaluate, settings};
 use marlo::loss::Loss;
-use marlo::{Backend, lang};
+use marlo::setting::Moment;
+use marlo::{Backend, lang, sample};
 use quickcheck::TestResult;
 
 use crate::programs::{Allow, drawn, program};
@@ -16,22 +17,16 @@ pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batc
         state ^= state << 17;
         (state >> 11) as f64 / (1_u64 << 53) as f64
     };
-    let matrix = (0..rows * classes).map(|_| 1.9 * draw() - 0.95).collect();
+    let matrix = (0..rows * classes * loss.graph.centres()).map(|_| 1.9 * draw() - 0.95).collect();
     let labels: Vec<i64> = (0..rows).map(|_| (draw() * classes as f64) as i64).collect();
-    let vectors = loss.graph.inputs[1..]
-        .iter()
-        .map(|input| {
-            let length = if input.axis == marlo::graph::Axis::Rows { rows } else { classes };
-            (input.name.clone(), (0..length).map(|_| 0.2 + 0.7 * draw()).collect())
-        })
-        .collect();
-    let params =
-        settings(loss, &[], marlo::setting::Moment::start(7)).expect("every hyperparameter has a default");
+    let mut vectors = sample::inputs(loss, &labels, classes, &[]);
+    vectors.extend(sample::drawn(loss, (rows, classes), seed, 0, &[]));
+    let params = settings(loss, &[], Moment::start(classes)).expect("every hyperparameter has a default");
     Batch::new(loss, classes, matrix, &labels, vectors, params).expect("the inputs are cosines")
 }
 
 /// The derivative of the loss by one entry of the matrix, by dual numbers over the program as it was written.
-fn by_dual(loss: &Loss, batch: &Batch<f64>, at: usize) -> f64 {
+pub(crate) fn by_dual(loss: &Loss, batch: &Batch<f64>, at: usize) -> f64 {
     let mut dual = batch.convert::<Dual<f64>>();
     dual.matrix[at].slope = 1.0;
     evaluate(&loss.graph, &[loss.total], &dual)[0][0].slope
@@ -42,7 +37,7 @@ fn value(loss: &Loss, batch: &Batch<f64>) -> f64 {
 }
 
 /// The central difference, or nothing where a corner or a jump is near: there two step sizes disagree.
-fn by_difference(loss: &Loss, batch: &Batch<f64>, at: usize) -> Option<f64> {
+pub(crate) fn by_difference(loss: &Loss, batch: &Batch<f64>, at: usize) -> Option<f64> {
     let slope = |h: f64| {
         let mut moved = batch.clone();
         moved.matrix[at] += h;

@@ -1,6 +1,7 @@
 //! The whole compiler against its oracles: one binary, a module a subject.
 
 mod agreement;
+mod combinations;
 mod corpus;
 mod docs;
 mod formulas;

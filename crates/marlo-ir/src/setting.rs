@@ -43,7 +43,10 @@ pub struct Setting {
 
 impl std::fmt::Debug for Setting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Setting").field("text", &self.text).field("steps", &self.steps).finish_non_exhaustive()
+        f.debug_struct("Setting")
+            .field("text", &self.text)
+            .field("steps", &self.steps)
+            .finish_non_exhaustive()
     }
 }
 

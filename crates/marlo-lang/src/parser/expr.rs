@@ -255,10 +255,8 @@ impl Parser<'_> {
 
     fn nothing_hangs_here<T>(&mut self) -> Parse<T> {
         let error = match self.kind() {
-            TokenKind::OpenBracket => {
-                Diagnostic::error("index", self.span(), "only a name carries an index")
-                    .help("give the value a name with `let`; its shape is known then")
-            }
+            TokenKind::OpenBracket => Diagnostic::error("index", self.span(), "only a name carries an index")
+                .help("give the value a name with `let`; its shape is known then"),
             _ => Diagnostic::error("syntax", self.span(), "only a name can be called")
                 .help("a product is written with `*`")
                 .fix(Span::new(self.previous_end(), self.span().start), " * "),

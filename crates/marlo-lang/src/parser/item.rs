@@ -231,7 +231,9 @@ impl Parser<'_> {
         self.bump();
         let low = self.expression()?.expr;
         self.expect(&TokenKind::DotDot, "`..` and the upper bound")?;
-        let high = match self.kind().starts_expression() && !(self.is_total() && self.ahead(1).starts_expression()) {
+        let high = match self.kind().starts_expression()
+            && !(self.is_total() && self.ahead(1).starts_expression())
+        {
             true => Some(self.expression()?.expr),
             false => None,
         };
