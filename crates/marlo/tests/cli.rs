@@ -55,6 +55,15 @@ fn folder(name: &str) -> PathBuf {
     for (file, text) in [
         ("misnamed.loss", "loss other() { ce(softmax(logit[y], logit[k])) }".as_bytes()),
         ("uses_other.loss", b"use misnamed\nloss uses_other() { misnamed() }"),
+        ("inputs.loss", INPUTS.as_bytes()),
+        ("memory.loss", MEMORY.as_bytes()),
+        ("centres.loss", CENTRES.as_bytes()),
+        ("other.json", br#"{"loss": "arcface", "classes": 3, "step": 4, "states": {"t": 0.5}}"#),
+        ("wide.json", br#"{"loss": "memory", "classes": 4, "step": 4, "states": {"t": 0.5}}"#),
+        ("names.json", br#"{"loss": "memory", "classes": 3, "step": 4, "states": {"u": 0.5}}"#),
+        ("range.json", br#"{"loss": "memory", "classes": 3, "step": 4, "states": {"t": 5}}"#),
+        ("half.json", br#"{"loss": "memory", "classes": 3, "sta"#),
+        ("null.json", br#"{"loss": "memory", "classes": 3, "step": 4, "states": {"t": null}}"#),
         ("broken.loss", b"\xff\xfe"),
         ("uses_broken.loss", b"use broken\nloss uses_broken() { broken() }"),
     ] {
@@ -62,6 +71,20 @@ fn folder(name: &str) -> PathBuf {
     }
     folder
 }
+
+const INPUTS: &str = "loss inputs(norm[i]: Norm, prior[k]: Prob total 1, margin[k]: Cosine in 0..0.5) {
+    ce(softmax(norm[i] * (cos[y] - margin[y]) + ln(prior[y]), norm[i] * cos[k] + ln(prior[k])))
+}
+";
+const MEMORY: &str = "loss memory(s: Scale = anneal(16, 64, 10) in 1..64, noise[i]: Real ~ normal(0, 1)) {
+    state t: Real = 0 in -1..1 then 0.5 * t + 0.5 * mean[i](cos[y])
+    ce(softmax(s * (cos[y] - 0.1 * t - 0.01 * noise[i]), s * cos[k]))
+}
+";
+const CENTRES: &str = "loss centres(s: Scale = 64, centres: Count = 2) {
+    ce(softmax(s * max[r](cos[y, r]), s * max[r](cos[k, r])))
+}
+";
 
 fn marlo(folder: &Path, line: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_marlo"))

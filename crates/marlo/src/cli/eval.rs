@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use marlo::agree::Distance;
-use marlo::backend::{Backend, Outcome, Precision, on_gpu};
+use marlo::backend::{Backend, Outcome, Precision, on_gpu_by};
 use marlo::data::array::{self, AnyArray, Array};
-use marlo::loss::Loss;
+use marlo::loss::{Loss, Wrt};
 use marlo::state::States;
 use marlo::wgsl::Gpu;
 use serde_json::{Map, Value, json};
@@ -21,7 +21,7 @@ use super::{print, say, spec};
 #[command(
     after_help = "Without --cosines or --row the shipped sample is used: 64 kanji in 16 typefaces, embedded by \
     grey pixels and PCA,\ncompared with class means. A loss over raw logits takes its logits from --cosines.\n\
-    RESULT holds loss (B,), mean_loss () and dcos (B, C), the gradient of mean_loss. A JSON summary is printed; for few\n\
+    RESULT holds loss (B,), mean_loss () and dcos (B, C) or (B, C, K), the gradient of mean_loss, and d… of each further gradient. A JSON summary is printed; for few\n\
     --row it holds the losses and the gradient:\n  marlo eval arcface --row=0.3,-0.95 --label=0 --row=0.1,0.2 --label=1"
 )]
 pub(crate) struct Args {
@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// The precision; that of the cosines where none is given
     #[arg(long, value_enum)]
     dtype: Option<Dtype>,
+    /// Give the gradient by these inputs and hyperparameters, too
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    grad: Vec<String>,
     /// Read states from this file where it is there, and write those after this step to it
     #[arg(long, value_name = "STATES.json")]
     state: Option<PathBuf>,
@@ -135,15 +138,16 @@ fn one<S: Precision>(
     array: impl Fn(Array<S>) -> AnyArray,
 ) -> Result<(), CliError> {
     let batch = input.batch::<S>(loss)?;
+    let wrt = wrt(loss, &args.grad)?;
     let mut summary = input.summary(loss, &batch);
     summary.insert("backend".into(), backend.name().into());
     let start = Instant::now();
     let outcome = if backend == Backend::Wgpu {
         let gpu = Gpu::new(args.adapter.as_deref())?;
         summary.insert("adapter".into(), gpu.adapter().into());
-        on_gpu(&gpu, loss, &batch)?
+        on_gpu_by(&gpu, loss, &batch, &wrt)?
     } else {
-        backend.run(loss, &batch)?
+        backend.run_by(loss, &batch, &wrt)?
     };
     let seconds = start.elapsed().as_secs_f64();
     summary.insert("dtype".into(), if S::RESOLUTION > 1e-10 { "f32" } else { "f64" }.into());
@@ -151,24 +155,71 @@ fn one<S: Precision>(
     summary.insert("largest_gradient".into(), outcome.largest_gradient().into());
     summary.insert("seconds".into(), seconds.into());
     if input.is_typed() {
-        show(&mut summary, &outcome, batch.classes);
+        show(&mut summary, loss, &outcome, batch.classes);
+    }
+    if let Some(path) = &args.state {
+        let states = States::after(loss, batch.classes, input.step(), &outcome.states);
+        states.write(path)?;
+        let values: Map<String, Value> =
+            states.values.into_iter().map(|(name, value)| (name, value.into())).collect();
+        summary.insert("states".into(), values.into());
     }
     if let Some(path) = &args.out {
-        let entries = [
+        let mut shape = vec![batch.rows, batch.classes];
+        shape.extend(Some(loss.graph.centres()).filter(|&centres| centres > 1));
+        let named: Vec<(String, Vec<S>)> =
+            outcome.partials.iter().map(|(by, values)| (format!("d{}", name_of(loss, *by)), values.clone())).collect();
+        let mut entries = vec![
             ("loss", array(Array::new([batch.rows], outcome.loss)?)),
             ("mean_loss", array(Array::new(Vec::new(), vec![S::from_f64(outcome.mean_loss)])?)),
-            ("dcos", array(Array::new([batch.rows, batch.classes], outcome.gradient)?)),
+            ("dcos", array(Array::new(shape, outcome.gradient)?)),
         ];
+        for (name, values) in &named {
+            entries.push((name, array(Array::new([values.len()], values.clone())?)));
+        }
         array::write_npz(path, &entries)?;
         summary.insert("out".into(), path.display().to_string().into());
     }
     print(&format!("{:#}\n", Value::Object(summary)))
 }
 
+/// What the loss is differentiated by: what always belongs to it, and what was asked for.
+fn wrt(loss: &Loss, names: &[String]) -> Result<Vec<Wrt>, CliError> {
+    let mut wrt = loss.usual();
+    for name in names {
+        let Some(by) = loss.wrt(name) else {
+            let inputs = loss.graph.inputs.iter().skip(1).filter(|input| input.centre == 0);
+            let params = loss.graph.params.iter().filter(|param| !param.state);
+            let known = inputs.map(|input| &input.name).chain(params.map(|param| &param.name));
+            return Err(CliError::Usage(format!(
+                "--grad {name}: `{}` has no input or hyperparameter of that name; it has {}",
+                loss.name,
+                known.cloned().collect::<Vec<_>>().join(", ")
+            )));
+        };
+        if !wrt.contains(&by) {
+            wrt.push(by);
+        }
+    }
+    Ok(wrt)
+}
+
+fn name_of(loss: &Loss, by: Wrt) -> &str {
+    match by {
+        Wrt::Input(at) => &loss.graph.inputs[at as usize].name,
+        Wrt::Param(at) => &loss.graph.params[at as usize].name,
+    }
+}
+
 /// Adds each sample's loss and, row by row, the gradient of the mean loss.
-fn show<S: Precision>(summary: &mut Map<String, Value>, outcome: &Outcome<S>, classes: usize) {
+fn show<S: Precision>(summary: &mut Map<String, Value>, loss: &Loss, outcome: &Outcome<S>, classes: usize) {
     let numbers = |values: &[S]| values.iter().map(|v| v.to_f64()).collect::<Vec<f64>>();
-    let rows = outcome.gradient.chunks(classes).map(numbers);
+    let partial = |(by, values): &(Wrt, Vec<S>)| (name_of(loss, *by).to_owned(), numbers(values).into());
+    if !outcome.partials.is_empty() {
+        let partials: Map<String, Value> = outcome.partials.iter().map(partial).collect();
+        summary.insert("gradient_by".into(), partials.into());
+    }
+    let rows = outcome.gradient.chunks(classes * loss.graph.centres()).map(numbers);
     summary.insert("losses".into(), numbers(&outcome.loss).into());
     summary.insert("gradient".into(), rows.collect::<Vec<_>>().into());
 }
@@ -187,7 +238,7 @@ pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(
     summary.insert("mean_loss".into(), found.mean_loss.into());
     summary.insert("largest_gradient".into(), found.largest_gradient.into());
     if input.is_typed() {
-        show(&mut summary, &Backend::Reference.run(loss, &batch)?, batch.classes);
+        show(&mut summary, loss, &Backend::Reference.run(loss, &batch)?, batch.classes);
     }
     match &gpu {
         Ok(gpu) => summary.insert("adapter".into(), gpu.adapter().into()),

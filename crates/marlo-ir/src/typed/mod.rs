@@ -24,6 +24,8 @@
 //! });
 //! ```
 
+mod batch;
+
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops;
@@ -33,6 +35,8 @@ use crate::graph::{Axis, Id, Param};
 use crate::kind::types::{AddKind, DivKind, Fits, KindType, MulKind};
 use crate::loss::Loss;
 use crate::op::{At, Op};
+
+pub use batch::ce_other;
 
 pub use crate::kind::marks as kinds;
 pub use crate::shape::marks as shapes;
