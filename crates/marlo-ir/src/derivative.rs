@@ -113,8 +113,12 @@ fn pullback(g: &mut Graph, id: Id, args: &[Id], place: usize, adjoint: Id) -> Op
             g.add(Op::Neg, &[sin])
         }
         Op::Tanh => {
-            let square = g.add(Op::Mul, &[id, id]);
-            g.add(Op::Sub, &[one, square])
+            // 1 − tanh² x = 4·σ(2x)·σ(−2x), which keeps its digits where tanh is near ±1.
+            let [four, two, minus] = [4.0, 2.0, -2.0].map(|n| g.number(n));
+            let [up, down] = [two, minus].map(|n| g.add(Op::Mul, &[n, arg(0)]));
+            let [up, down] = [up, down].map(|x| g.add(Op::Sigmoid, &[x]));
+            let product = g.add(Op::Mul, &[up, down]);
+            g.add(Op::Mul, &[four, product])
         }
         Op::Sigmoid => {
             let opposite = g.add(Op::Neg, &[arg(0)]);
