@@ -12,6 +12,7 @@ mod fmt;
 mod help;
 mod input;
 mod list;
+mod plot;
 mod run;
 mod spec;
 mod verify;
@@ -52,6 +53,8 @@ enum Command {
     Verify(verify::Args),
     /// Are two losses equal?
     Equiv(equiv::Args),
+    /// Draw losses: target logit, surfaces, decision boundary, weight of samples
+    Plot(plot::Args),
     /// List the shipped losses
     List,
     /// Turn a folder of images into embeddings and cosines
@@ -80,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Agree(args) => agree::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Equiv(args) => equiv::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::List => list::run(),
         Command::Embed(args) => embed::run(&args),
         Command::Help(args) => help::run(&args),
