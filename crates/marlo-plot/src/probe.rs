@@ -4,10 +4,11 @@
 
 use marlo_ir::derivative::differentiate;
 use marlo_ir::eval::{Batch, evaluate, settings};
-use marlo_ir::graph::{Axis, Graph, Id};
+use marlo_ir::graph::{Axis, Graph, Id, Input};
 use marlo_ir::kind::Kind;
 use marlo_ir::loss::{Gradient, Loss, Role};
 use marlo_ir::op::{At, Op};
+use marlo_ir::setting::{Draw, Moment};
 use marlo_ir::shape::Shape;
 
 use crate::PlotError;
@@ -99,7 +100,7 @@ impl Probe {
         logit_scale: f64,
     ) -> Result<Self, PlotError> {
         let params =
-            settings(loss, set).map_err(|source| PlotError::Setting { loss: loss.name.clone(), source })?;
+            settings(loss, set, Moment::start(classes)).map_err(|source| PlotError::Setting { loss: loss.name.clone(), source })?;
         let graph = &loss.graph;
         let over_logits = graph.inputs.first().is_some_and(|input| input.name == "logit");
         let matrix = if over_logits { logit_scale } else { 1.0 };
@@ -114,10 +115,10 @@ impl Probe {
         };
         let mut defaulted = Vec::new();
         let mut vectors = Vec::new();
-        for input in graph.inputs.iter().skip(1) {
+        for input in graph.inputs.iter().skip(1).filter(|input| input.axis != Axis::Matrix) {
             let given = inputs.iter().rev().find(|(name, _)| *name == input.name).map(|given| given.1);
             let value = given.unwrap_or_else(|| {
-                let value = usual(input.kind, classes);
+                let value = usual(input, classes);
                 let index = if input.axis == Axis::Rows { "i" } else { "k" };
                 defaulted.push((format!("{}[{index}]", input.name), value));
                 value
@@ -262,10 +263,12 @@ impl Probe {
     }
 
     fn batch(&self, places: &[Place], label: i64) -> Result<Batch<f64>, PlotError> {
-        let mut cosines = vec![0.0; places.len() * self.classes];
-        for (row, place) in cosines.chunks_mut(self.classes).zip(places) {
-            row[0] = self.matrix * place.own;
-            row[1] = self.matrix * place.other;
+        // The centres of a class, where it has several, stand in one place.
+        let centres = self.source.graph.centres();
+        let mut cosines = vec![0.0; places.len() * self.classes * centres];
+        for (row, place) in cosines.chunks_mut(self.classes * centres).zip(places) {
+            row[..centres].fill(self.matrix * place.own);
+            row[centres..2 * centres].fill(self.matrix * place.other);
         }
         let vector = |(name, axis, value): &(String, Axis, f64)| {
             let length = if *axis == Axis::Rows { places.len() } else { self.classes };
@@ -278,15 +281,23 @@ impl Probe {
     }
 }
 
-/// What is taken for an input that is not given: a usual value, or the one that changes nothing.
-fn usual(kind: Kind, classes: usize) -> f64 {
-    match kind {
+/// What is taken for an input that is not given: a usual value, or the one that changes nothing; the mean where it is drawn,
+/// an even share where a total is wanted, and always within its range.
+fn usual(input: &Input, classes: usize) -> f64 {
+    let by_kind = match input.kind {
         Kind::Norm => 20.0,
         Kind::Scale => 64.0,
         Kind::Prob => 1.0 / classes as f64,
         Kind::Factor | Kind::Real => 1.0,
         Kind::Cosine | Kind::Angle | Kind::Weight | Kind::Logit | Kind::Number | Kind::Mask => 0.0,
-    }
+    };
+    let value = match (input.sum, input.drawn) {
+        (Some(sum), _) => sum / classes as f64,
+        (_, Some(Draw::Normal(mean, _))) => mean,
+        (_, Some(Draw::Uniform(low, high))) => (low + high) / 2.0,
+        (None, None) => by_kind,
+    };
+    value.clamp(input.low, input.high)
 }
 
 impl Logits {
