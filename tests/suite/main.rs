@@ -17,3 +17,4 @@ mod real;
 mod shaders;
 mod typed;
 mod verify;
+mod zoo;

@@ -99,8 +99,8 @@ impl Probe {
         classes: usize,
         logit_scale: f64,
     ) -> Result<Self, PlotError> {
-        let params =
-            settings(loss, set, Moment::start(classes)).map_err(|source| PlotError::Setting { loss: loss.name.clone(), source })?;
+        let params = settings(loss, set, Moment::start(classes))
+            .map_err(|source| PlotError::Setting { loss: loss.name.clone(), source })?;
         let graph = &loss.graph;
         let over_logits = graph.inputs.first().is_some_and(|input| input.name == "logit");
         let matrix = if over_logits { logit_scale } else { 1.0 };

@@ -167,8 +167,11 @@ fn one<S: Precision>(
     if let Some(path) = &args.out {
         let mut shape = vec![batch.rows, batch.classes];
         shape.extend(Some(loss.graph.centres()).filter(|&centres| centres > 1));
-        let named: Vec<(String, Vec<S>)> =
-            outcome.partials.iter().map(|(by, values)| (format!("d{}", name_of(loss, *by)), values.clone())).collect();
+        let named: Vec<(String, Vec<S>)> = outcome
+            .partials
+            .iter()
+            .map(|(by, values)| (format!("d{}", name_of(loss, *by)), values.clone()))
+            .collect();
         let mut entries = vec![
             ("loss", array(Array::new([batch.rows], outcome.loss)?)),
             ("mean_loss", array(Array::new(Vec::new(), vec![S::from_f64(outcome.mean_loss)])?)),
