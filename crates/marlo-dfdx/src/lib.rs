@@ -28,15 +28,18 @@
 //! The crate refuses to know a loss by name, and has no kernels of its own.
 
 mod angle;
+mod elementwise;
 mod fused;
+mod leaves;
 mod lower;
 mod operation;
 
 use dfdx::tensor::CpuError;
 use marlo_ir::eval::{InputError, Scalar, SettingError};
+use marlo_ir::loss::Wrt;
 
-pub use fused::Fused;
-pub use lower::autodiff;
+pub use fused::{Fused, NamedTensor};
+pub use lower::{autodiff, autodiff_by};
 
 /// A precision that both dfdx and marlo compute in: f32 or f64.
 pub trait Element: dfdx::dtypes::Dtype + Scalar + num_traits::Float {}
@@ -50,8 +53,13 @@ pub struct Outcome<E> {
     pub loss: Vec<E>,
     /// The loss of the batch.
     pub mean_loss: E,
-    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row.
+    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row; with K centres (B, C, K).
     pub gradient: Vec<E>,
+    /// The further derivatives that were asked for, but for those by further centres, which belong to the matrix: (B,) by
+    /// an input of the samples, (C,) by one of the classes, one number by a hyperparameter.
+    pub partials: Vec<(Wrt, Vec<E>)>,
+    /// The next value of each state, in the order of [`marlo_ir::loss::Loss::updates`].
+    pub states: Vec<E>,
 }
 
 /// Why dfdx gave no result.

@@ -263,13 +263,14 @@ impl Builder {
 
     /// The matrix of one of the centres of each class; the first reading decides which matrix it is.
     fn centre(&mut self, name: &str, kind: Kind, at: At, centre: u32) -> Result<Id, TypeError> {
-        let first = self.matrix(name, kind, at)?;
-        if centre == 0 {
-            return Ok(first);
+        let mut value = self.matrix(name, kind, at)?;
+        // In their order, whichever is read first: so they stand in the matrix (B, C, K).
+        for centre in 1..=centre {
+            let label = format!("{name}_{}", centre + 1);
+            let input = self.declare(Input { centre, ..Input::new(&label, kind, Axis::Matrix) })?;
+            value = self.read(input, at);
         }
-        let label = format!("{name}_{}", centre + 1);
-        let input = self.declare(Input { centre, ..Input::new(&label, kind, Axis::Matrix) })?;
-        Ok(self.read(input, at))
+        Ok(value)
     }
 
     fn matrix(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {

@@ -155,15 +155,26 @@ impl RowProgram {
     pub fn end_values<'a>(
         &self,
         params: &[f64],
-        (rows, classes): (usize, usize),
+        sizes: (usize, usize),
         row: &dyn Fn(Id) -> Option<&'a [f64]>,
     ) -> Vec<f64> {
+        self.values_from(&self.ends(), params, sizes, row).into_iter().map(|values| values[0]).collect()
+    }
+
+    /// The values of scalars and rows from the row values that the passes [keep](Phase::keeps): `row(id)` gives those. One
+    /// value for a scalar, one a row for a row; a NaN where something is missing.
+    pub fn values_from<'a>(
+        &self,
+        roots: &[Id],
+        params: &[f64],
+        (rows, classes): (usize, usize),
+        row: &dyn Fn(Id) -> Option<&'a [f64]>,
+    ) -> Vec<Vec<f64>> {
         let graph = self.graph();
         let mut small = graph.like();
         let mut vectors = Vec::new();
         let mut map: Vec<Option<Id>> = vec![None; graph.len()];
-        let ends = self.ends();
-        let needed = graph.reachable(&ends);
+        let needed = graph.reachable(roots);
         for id in graph.ids().filter(|id| needed[id.index()]) {
             let args: Vec<Id> = graph.args(id).iter().filter_map(|a| map[a.index()]).collect();
             if graph.shape(id) == Shape::Row
@@ -190,8 +201,11 @@ impl RowProgram {
             params: params.to_vec(),
             resolution: f64::RESOLUTION,
         };
-        let value = |end: &Id| map[end.index()].map_or(f64::NAN, |id| evaluate(&small, &[id], &batch)[0][0]);
-        ends.iter().map(value).collect()
+        let value = |root: &Id| match map[root.index()] {
+            Some(id) => evaluate(&small, &[id], &batch).remove(0),
+            None => vec![f64::NAN],
+        };
+        roots.iter().map(value).collect()
     }
 
     /// Prints the plan.

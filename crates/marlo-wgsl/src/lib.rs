@@ -23,8 +23,12 @@
 //! Shaders compute in f32. The crate refuses to know a loss by name, and to hide a result that is not finite.
 
 mod emit;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod helpers;
 mod names;
+#[cfg(feature = "gpu")]
+mod pipeline;
 #[cfg(feature = "gpu")]
 mod runtime;
 mod sweep;
@@ -32,5 +36,7 @@ mod translate;
 
 pub use emit::{Pass, Shader, WORKGROUP, emit, emit_with};
 #[cfg(feature = "gpu")]
-pub use runtime::{Gpu, GpuError, Kernel, Outcome};
+pub use gpu::{Gpu, GpuError};
+#[cfg(feature = "gpu")]
+pub use runtime::{Kernel, Outcome};
 pub use translate::{Output, ShaderError, Target, compile};

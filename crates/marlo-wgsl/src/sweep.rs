@@ -6,7 +6,7 @@ use marlo_ir::eval::NO_CLASS;
 use marlo_ir::graph::Id;
 use marlo_ir::op::Op;
 
-use crate::emit::{Emitter, literal};
+use crate::emit::{Emitter, entry, literal};
 
 /// How many terms are added up before they go to the running total: the error of a long sum grows with the number of
 /// such blocks instead of the number of terms.
@@ -78,8 +78,9 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
         results.push((id, name));
     }
     if writes {
-        let other = e.program.gradient.other;
-        let _ = writeln!(body, "        gradients[base + k] = {};", e.expr(other));
+        for (number, pair) in e.outputs.iter().enumerate() {
+            let _ = writeln!(body, "        {} = {};", entry("gradients", number, "k"), e.expr(pair[1]));
+        }
     }
     e.bound = outer;
     e.bound.extend(results);

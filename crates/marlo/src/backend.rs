@@ -2,7 +2,8 @@
 
 use marlo_dfdx::DfdxError;
 use marlo_ir::eval::{Batch, Scalar, outcome};
-use marlo_ir::loss::Loss;
+use marlo_ir::graph::Axis;
+use marlo_ir::loss::{Loss, Wrt};
 use marlo_ir::schedule::RowProgram;
 use marlo_wgsl::{Gpu, GpuError, Kernel};
 
@@ -24,14 +25,24 @@ pub struct Outcome<S> {
     pub loss: Vec<S>,
     /// The loss of the batch.
     pub mean_loss: f64,
-    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row.
+    /// ∂(loss of the batch)/∂(matrix), (B, C), row by row; with K centres (B, C, K).
     pub gradient: Vec<S>,
+    /// The further derivatives, but for those by further centres, which belong to the matrix: (B,) by an input of the
+    /// samples, (C,) by one of the classes, one number by a hyperparameter.
+    pub partials: Vec<(Wrt, Vec<S>)>,
+    /// The next value of each state, in the order of [`Loss::updates`].
+    pub states: Vec<f64>,
 }
 
 impl<S: Scalar> Outcome<S> {
     /// The largest entry of the gradient, without its sign.
     pub fn largest_gradient(&self) -> f64 {
         self.gradient.iter().map(|g| g.to_f64().abs()).fold(0.0, f64::max)
+    }
+
+    /// The derivative by an input or a hyperparameter, where it was asked for.
+    pub fn partial(&self, by: Wrt) -> Option<&[S]> {
+        self.partials.iter().find(|partial| partial.0 == by).map(|partial| partial.1.as_slice())
     }
 }
 
@@ -44,7 +55,7 @@ pub enum BackendError {
     /// From wgpu.
     #[error("wgpu: {0}")]
     Wgpu(#[from] GpuError),
-    /// The loss or gradient is not finite.
+    /// The loss, a derivative or the next value of a state is not finite.
     #[error(
         "{backend}: the {what} {place} is not finite, though the inputs are: the loss leaves its domain there (an \
          overflow, a division by 0, ln or sqrt of a negative number), or the precision is too small for it"
@@ -52,9 +63,9 @@ pub enum BackendError {
     NotFinite {
         /// The backend's name.
         backend: &'static str,
-        /// Loss or gradient.
-        what: &'static str,
-        /// The row, or the whole batch, in words.
+        /// What is not finite, in words.
+        what: String,
+        /// The row, the class, or the whole batch, in words.
         place: String,
     },
 }
@@ -70,14 +81,19 @@ impl BackendError {
 pub trait Precision: Scalar {
     /// The loss by dfdx, which has no generic door for both.
     #[doc(hidden)]
-    fn by_dfdx(loss: &Loss, batch: &Batch<Self>) -> Result<marlo_dfdx::Outcome<Self>, DfdxError>;
+    fn by_dfdx(loss: &Loss, batch: &Batch<Self>, wrt: &[Wrt])
+    -> Result<marlo_dfdx::Outcome<Self>, DfdxError>;
 }
 
 macro_rules! precision {
     ($($float:ty)*) => {$(
         impl Precision for $float {
-            fn by_dfdx(loss: &Loss, batch: &Batch<Self>) -> Result<marlo_dfdx::Outcome<Self>, DfdxError> {
-                marlo_dfdx::autodiff(loss, batch)
+            fn by_dfdx(
+                loss: &Loss,
+                batch: &Batch<Self>,
+                wrt: &[Wrt],
+            ) -> Result<marlo_dfdx::Outcome<Self>, DfdxError> {
+                marlo_dfdx::autodiff_by(loss, batch, wrt)
             }
         }
     )*};
@@ -97,22 +113,52 @@ impl Backend {
         }
     }
 
-    /// Runs a loss. wgpu computes in f32, whatever the precision of the batch, on the default adapter; see [`on_gpu`]
-    /// for another one, or for more than one run.
+    /// Runs a loss, with the derivatives that [always belong to it](Loss::usual). wgpu computes in f32, whatever the
+    /// precision of the batch, on the default adapter; see [`on_gpu`] for another one, or for more than one run.
     ///
     /// # Errors
     /// When the backend is not to be had on this machine, or gives a number that is not finite.
     pub fn run<S: Precision>(self, loss: &Loss, batch: &Batch<S>) -> Result<Outcome<S>, BackendError> {
-        let outcome = match self {
-            Backend::Reference => reference(loss, batch),
-            Backend::Dfdx => {
-                let found = S::by_dfdx(loss, batch)?;
-                Outcome { loss: found.loss, mean_loss: found.mean_loss.to_f64(), gradient: found.gradient }
-            }
-            Backend::Wgpu => return on_gpu(&Gpu::new(None)?, loss, batch),
-        };
-        finite(self, outcome, batch.classes)
+        self.run_by(loss, batch, &[])
     }
+
+    /// Runs a loss with derivatives by further inputs and hyperparameters, beside those that always belong to it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_by<S: Precision>(
+        self,
+        loss: &Loss,
+        batch: &Batch<S>,
+        wrt: &[Wrt],
+    ) -> Result<Outcome<S>, BackendError> {
+        let outcome = match self {
+            Backend::Reference => reference(loss, batch, wrt),
+            Backend::Dfdx => {
+                let found = S::by_dfdx(loss, batch, &with_usual(loss, wrt))?;
+                Outcome {
+                    loss: found.loss,
+                    mean_loss: found.mean_loss.to_f64(),
+                    gradient: found.gradient,
+                    partials: found.partials,
+                    states: found.states.into_iter().map(Scalar::to_f64).collect(),
+                }
+            }
+            Backend::Wgpu => return on_gpu_by(&Gpu::new(None)?, loss, batch, wrt),
+        };
+        finite(self, loss, outcome, batch.classes)
+    }
+}
+
+/// What was asked for, after what always belongs to a loss.
+fn with_usual(loss: &Loss, wrt: &[Wrt]) -> Vec<Wrt> {
+    let mut all = loss.usual();
+    for by in wrt {
+        if !all.contains(by) {
+            all.push(*by);
+        }
+    }
+    all
 }
 
 /// Runs a loss on a device that is open already.
@@ -120,33 +166,92 @@ impl Backend {
 /// # Errors
 /// When the device refuses the work or is lost, or gives a number that is not finite.
 pub fn on_gpu<S: Precision>(gpu: &Gpu, loss: &Loss, batch: &Batch<S>) -> Result<Outcome<S>, BackendError> {
-    let found = Kernel::new(gpu, &RowProgram::of(loss))?.run(&batch.convert::<f32>())?;
+    on_gpu_by(gpu, loss, batch, &[])
+}
+
+/// Runs a loss on a device that is open already, with derivatives by further inputs and hyperparameters.
+///
+/// # Errors
+/// As [`on_gpu`].
+pub fn on_gpu_by<S: Precision>(
+    gpu: &Gpu,
+    loss: &Loss,
+    batch: &Batch<S>,
+    wrt: &[Wrt],
+) -> Result<Outcome<S>, BackendError> {
+    let program = RowProgram::by(loss, &with_usual(loss, wrt));
+    let found = Kernel::new(gpu, &program)?.run(&batch.convert::<f32>())?;
     let widen = |values: Vec<f32>| values.into_iter().map(|v| S::from_f64(f64::from(v))).collect();
-    let outcome =
-        Outcome { loss: widen(found.loss), mean_loss: found.mean_loss, gradient: widen(found.gradient) };
-    finite(Backend::Wgpu, outcome, batch.classes)
+    let outcome = Outcome {
+        loss: widen(found.loss),
+        mean_loss: found.mean_loss,
+        gradient: widen(found.gradient),
+        partials: narrow_partials(found.partials),
+        states: found.states,
+    };
+    finite(Backend::Wgpu, loss, outcome, batch.classes)
+}
+
+fn narrow_partials<S: Precision>(partials: Vec<(Wrt, Vec<f64>)>) -> Vec<(Wrt, Vec<S>)> {
+    let narrow = |values: Vec<f64>| values.into_iter().map(S::from_f64).collect();
+    partials.into_iter().map(|(by, values)| (by, narrow(values))).collect()
 }
 
 /// No result that is not finite leaves here.
 fn finite<S: Precision>(
     backend: Backend,
+    loss: &Loss,
     outcome: Outcome<S>,
     classes: usize,
 ) -> Result<Outcome<S>, BackendError> {
+    match not_finite(loss, &outcome, classes) {
+        None => Ok(outcome),
+        Some((what, place)) => Err(BackendError::NotFinite { backend: backend.name(), what, place }),
+    }
+}
+
+/// What is not finite, and where.
+fn not_finite<S: Precision>(loss: &Loss, outcome: &Outcome<S>, classes: usize) -> Option<(String, String)> {
+    let graph = &loss.graph;
     let bad = |values: &[S]| values.iter().position(|v| !v.to_f64().is_finite());
-    let (what, place) = match (bad(&outcome.loss), bad(&outcome.gradient)) {
-        (Some(row), _) => ("loss", format!("at row {row}")),
-        (_, Some(at)) => ("gradient", format!("at row {}", at / classes)),
-        _ if !outcome.mean_loss.is_finite() => ("loss", "of the batch".to_owned()),
-        _ => return Ok(outcome),
-    };
-    Err(BackendError::NotFinite { backend: backend.name(), what, place })
+    let whole = || "of the batch".to_owned();
+    if let Some(row) = bad(&outcome.loss) {
+        return Some(("loss".into(), format!("at row {row}")));
+    }
+    if let Some(at) = bad(&outcome.gradient) {
+        return Some(("gradient".into(), format!("at row {}", at / (classes * graph.centres()))));
+    }
+    if !outcome.mean_loss.is_finite() {
+        return Some(("loss".into(), whole()));
+    }
+    for (by, values) in &outcome.partials {
+        let Some(at) = bad(values) else { continue };
+        let (name, place) = match *by {
+            Wrt::Param(param) => (&graph.params[param as usize].name, whole()),
+            Wrt::Input(input) => {
+                let input = &graph.inputs[input as usize];
+                let axis = if input.axis == Axis::Classes { "class" } else { "row" };
+                (&input.name, format!("at {axis} {at}"))
+            }
+        };
+        return Some((format!("derivative by `{name}`"), place));
+    }
+    let mut states = loss.updates.iter().zip(&outcome.states);
+    let (update, _) = states.find(|(_, next)| !next.is_finite())?;
+    let name = &graph.params[update.param as usize].name;
+    Some((format!("next value of the state `{name}`"), "after the batch".into()))
 }
 
 /// The reference computes in f64 whatever the precision of the inputs, so that what it gives is right to the last digit
 /// of f32: a logit of 128 in f32 would carry 64 ulp into the exponential.
-fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>) -> Outcome<S> {
-    let found = outcome(&loss.gradient(), &batch.convert::<f64>());
+fn reference<S: Precision>(loss: &Loss, batch: &Batch<S>, wrt: &[Wrt]) -> Outcome<S> {
+    let found = outcome(&loss.gradient_by(&with_usual(loss, wrt)), &batch.convert::<f64>());
     let narrow = |values: Vec<f64>| values.into_iter().map(S::from_f64).collect();
-    Outcome { loss: narrow(found.loss), mean_loss: found.total, gradient: narrow(found.gradient) }
+    Outcome {
+        loss: narrow(found.loss),
+        mean_loss: found.total,
+        gradient: narrow(found.gradient),
+        partials: narrow_partials(found.partials),
+        states: found.states,
+    }
 }
