@@ -82,7 +82,7 @@ fn figure(losses: &[&str], figure: Figure) -> String {
         set: vec![],
     };
     let subjects: Vec<Subject> = losses.iter().map(subject).collect();
-    let options = Options { figure, ..Options::default() };
+    let options = Options { figure, classes: 10, ..Options::default() };
     let plot = plot(&subjects, &options).unwrap_or_else(|error| panic!("{losses:?}: {error}"));
     plot.svg(Theme::Auto)
 }

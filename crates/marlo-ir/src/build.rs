@@ -328,6 +328,14 @@ impl Builder {
         self.each_centre("logit", Kind::Logit, at)
     }
 
+    /// The cosine to one of the centres of a class, numbered from 0.
+    ///
+    /// # Errors
+    /// When the loss reads raw logits.
+    pub fn cos_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
+        self.centre("cos", Kind::Cosine, at, centre)
+    }
+
     /// The symbol of any centre: an input that stands behind all others and is taken away in the end.
     fn each_centre(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {
         for centre in 0..self.centres {

@@ -52,8 +52,13 @@ pub(super) fn variant(oracle: &Oracle, variant: &Variant, tally: &mut Tally) {
         ];
         if let Some(kernel) = &kernel {
             let outcome = kernel.run(&exact.narrow).map_err(|error| error.to_string());
-            let outcome =
-                outcome.map(|o| Outcome { loss: o.loss, mean_loss: o.mean_loss, gradient: o.gradient });
+            let outcome = outcome.map(|o| Outcome {
+                loss: o.loss,
+                mean_loss: o.mean_loss,
+                gradient: o.gradient,
+                partials: vec![],
+                states: vec![],
+            });
             found.push(("wgpu", outcome));
         }
         for (name, outcome) in found {
@@ -71,7 +76,13 @@ pub(super) fn variant(oracle: &Oracle, variant: &Variant, tally: &mut Tally) {
 
 fn wide(found: &Outcome<f32>) -> Outcome<f64> {
     let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect();
-    Outcome { loss: wide(&found.loss), mean_loss: found.mean_loss, gradient: wide(&found.gradient) }
+    Outcome {
+        loss: wide(&found.loss),
+        mean_loss: found.mean_loss,
+        gradient: wide(&found.gradient),
+        partials: vec![],
+        states: vec![],
+    }
 }
 
 /// What is known of a case without any backend.
@@ -131,7 +142,13 @@ fn held(
 ) {
     // The same chain over what is granted: every term of it counts in full. Derivatives by further inputs no backend
     // gives, so what there is of them is the reference's.
-    let granted = Outcome { loss: vec![], mean_loss: exact.loss, gradient: exact.gradient.clone() };
+    let granted = Outcome {
+        loss: vec![],
+        mean_loss: exact.loss,
+        gradient: exact.gradient.clone(),
+        partials: vec![],
+        states: vec![],
+    };
     let granted = pairs(variant, evaluation, &granted, Parts::Matrix, case);
     for pair in &pairs(variant, evaluation, found, Parts::All, case) {
         let Some(granted) = granted.iter().find(|granted| granted.name == pair.name) else { continue };
