@@ -14,7 +14,6 @@ use arbtest::arbtest;
 use marlo::eval::{Batch, Dual, evaluate, on_border};
 use marlo::formula::{Style, gradient};
 use marlo::graph::Axis;
-use marlo::kind::Kind;
 use marlo::lang::{self, Compiled, Diagnostic, render};
 use marlo::loss::Loss;
 use marlo::schedule::RowProgram;
@@ -143,17 +142,19 @@ fn batch(loss: &Loss, u: &mut Unstructured) -> Result<Batch<f64>> {
     };
     let all = (f64::NEG_INFINITY, f64::INFINITY);
     let (low, high) = if loss.graph.inputs[0].name == "cos" { (-1.0, 1.0) } else { all };
-    let matrix = (0..rows * classes).map(|_| within(low, high)).collect::<Result<_>>()?;
+    let matrix =
+        (0..rows * classes * loss.graph.centres()).map(|_| within(low, high)).collect::<Result<_>>()?;
     let params = loss.graph.params.iter().map(|p| within(p.low, p.high)).collect::<Result<_>>()?;
     let mut vectors = Vec::new();
-    for input in &loss.graph.inputs[1..] {
-        let (low, high) = match input.kind {
-            Kind::Prob => (0.0, 1.0),
-            Kind::Norm | Kind::Scale => (0.0, f64::INFINITY),
-            _ => all,
-        };
+    for input in loss.graph.inputs[1..].iter().filter(|input| input.axis != Axis::Matrix) {
         let length = if input.axis == Axis::Rows { rows } else { classes };
-        let values = (0..length).map(|_| within(low, high)).collect::<Result<_>>()?;
+        let mut values = (0..length).map(|_| within(input.low, input.high)).collect::<Result<Vec<f64>>>()?;
+        if let Some(sum) = input.sum {
+            // An even share where what was drawn has no sum to speak of.
+            let found: f64 = values.iter().sum();
+            let share = if found > 1e-300 && found < 1e300 { sum / found } else { 0.0 };
+            values.iter_mut().for_each(|x| *x = if share > 0.0 { *x * share } else { sum / length as f64 });
+        }
         vectors.push((input.name.clone(), values));
     }
     let labels: Vec<i64> = (0..rows).map(|row| (row * 7 % classes) as i64).collect();

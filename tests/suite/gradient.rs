@@ -1,6 +1,7 @@
 //! The symbolic gradient of random programs against dual numbers and finite differences.
 
 use marlo::eval::{Batch, Dual, evaluate, settings};
+use marlo::graph::Axis;
 use marlo::loss::Loss;
 use marlo::setting::Moment;
 use marlo::{Backend, lang, sample};
@@ -28,7 +29,12 @@ pub(crate) fn batch(loss: &Loss, seed: u64, rows: usize, classes: usize) -> Batc
 /// The derivative of the loss by one entry of the matrix, by dual numbers over the program as it was written.
 pub(crate) fn by_dual(loss: &Loss, batch: &Batch<f64>, at: usize) -> f64 {
     let mut dual = batch.convert::<Dual<f64>>();
-    dual.matrix[at].slope = 1.0;
+    let centres = loss.graph.centres();
+    let (cell, centre) = (at / centres, (at % centres) as u32);
+    match loss.graph.inputs.iter().skip(1).position(|i| i.axis == Axis::Matrix && i.centre == centre) {
+        Some(slab) if centre > 0 => dual.vectors[slab][cell].slope = 1.0,
+        _ => dual.matrix[cell].slope = 1.0,
+    }
     evaluate(&loss.graph, &[loss.total], &dual)[0][0].slope
 }
 

@@ -7,8 +7,8 @@ use marlo::agree::compare;
 use marlo::data::array::Array;
 use marlo::data::embed::{Options, embed};
 use marlo::data::{folder, glyphs};
-use marlo::eval::{Batch, settings};
-use marlo::specs;
+use marlo::eval::settings;
+use marlo::{sample, specs};
 
 use crate::agreement::gpu;
 
@@ -18,7 +18,7 @@ fn all_agree(cosines: &Array<f32>, labels: &[i64]) {
         let loss = specs::compile(spec.name).expect("shipped specs compile").loss;
         let params = settings(&loss, &[], marlo::setting::Moment::start(classes))
             .expect("every hyperparameter has a default");
-        let narrow = Batch::<f32>::new(&loss, classes, cosines.data.clone(), labels, vec![], params);
+        let narrow = sample::batch(&loss, classes, &cosines.data, labels, params, 1);
         let narrow = narrow.expect("cosines are cosines");
         let found = compare(&loss, &narrow, &narrow.convert(), gpu()).expect("every backend runs");
         assert!(found.agrees(), "{}: {found:#?}", spec.name);

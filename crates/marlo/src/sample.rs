@@ -2,6 +2,7 @@
 //!
 //! They are made of the labels and of what the header says, never of a loss's name.
 
+use marlo_ir::eval::{Batch, InputError, Scalar};
 use marlo_ir::graph::{Axis, Input};
 use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
@@ -25,6 +26,33 @@ pub fn drawn(
     given: &[(String, Vec<f64>)],
 ) -> Vec<(String, Vec<f64>)> {
     setting::draw(&loss.graph, rows, classes, seed, step, given)
+}
+
+/// A batch of cosines (B, C) alone: [stand-ins](inputs) for what else the loss reads, [draws](drawn) of that seed, and
+/// [further centres](with_centres).
+///
+/// # Errors
+/// When the cosines, labels or settings don't fit the loss.
+pub fn batch<S: Scalar>(
+    loss: &Loss,
+    classes: usize,
+    matrix: &[S],
+    labels: &[i64],
+    params: Vec<f64>,
+    seed: u64,
+) -> Result<Batch<S>, InputError> {
+    let mut vectors = inputs(loss, labels, classes, &[]);
+    vectors.extend(drawn(loss, (labels.len(), classes), seed, 0, &[]));
+    let narrow = |values: Vec<f64>| values.into_iter().map(S::from_f64).collect();
+    let vectors = vectors.into_iter().map(|(name, values)| (name, narrow(values))).collect();
+    let matrix = match loss.graph.centres() {
+        1 => matrix.to_vec(),
+        centres => {
+            let wide = with_centres(matrix.iter().map(|x| x.to_f64()).collect(), centres);
+            wide.into_iter().map(S::from_f64).collect()
+        }
+    };
+    Batch::new(loss, classes, matrix, labels, vectors, params)
 }
 
 /// K centres a class from one: each further one's cosines are nine tenths of those before, (B, C, K).

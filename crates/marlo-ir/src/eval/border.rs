@@ -3,7 +3,7 @@
 use super::{Batch, evaluate};
 use crate::graph::{Graph, Id};
 use crate::kind::Kind;
-use crate::loss::Loss;
+use crate::loss::{Loss, Wrt};
 use crate::op::Op;
 use crate::shape::Shape;
 
@@ -15,6 +15,7 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
     let normal = loss.normalised();
     let graph = &normal.graph;
     let needed = graph.reachable(&[normal.row, normal.total]);
+    let flows = flowing(&normal);
     let mut rows = vec![false; batch.rows];
     // What depends on hyperparameters alone is decided once, in f64, for every backend.
     let varies =
@@ -32,11 +33,15 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
         };
         match graph.op(id) {
             _ if exact(graph, id) => continue,
+            // At a corner the value is the same on both sides; only a derivative that flows through it tells them apart.
+            Op::Relu | Op::Abs | Op::Min | Op::Max | Op::MaxK if !flows[id.index()] => continue,
             Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Relu | Op::Abs | Op::Min | Op::Max => {}
             Op::MaxK => {
                 mark_maximum(graph, id, batch, tolerance, &mut rows);
                 continue;
             }
+            // A quantile is the same whichever of two tied samples it is read from.
+            Op::RankI if !flows[graph.args(id)[0].index()] && !is_picked(graph, &needed, id) => continue,
             Op::RankI => {
                 mark_order(graph, id, batch, tolerance, &mut rows);
                 continue;
@@ -71,6 +76,42 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
     rows
 }
 
+/// Through which values does a derivative flow: those that depend on the matrix or on a norm, and that the loss reads
+/// otherwise than through a comparison, a floor, a rank or a stop-gradient?
+fn flowing(loss: &Loss) -> Vec<bool> {
+    let graph = &loss.graph;
+    let usual = loss.usual();
+    let differentiated = |input: u32| input == 0 || usual.contains(&Wrt::Input(input));
+    let mut varies = vec![false; graph.len()];
+    for id in graph.ids() {
+        varies[id.index()] = match graph.op(id) {
+            Op::Input(input, _) => differentiated(input),
+            _ => graph.args(id).iter().any(|a| varies[a.index()]),
+        };
+    }
+    let mut read = vec![false; graph.len()];
+    read[loss.row.index()] = true;
+    read[loss.total.index()] = true;
+    for id in graph.ids().rev().filter(|id| varies[id.index()]) {
+        let stops = matches!(
+            graph.op(id),
+            Op::Detach
+                | Op::Floor
+                | Op::Parity
+                | Op::Lt
+                | Op::Le
+                | Op::Eq
+                | Op::RankI
+                | Op::PickI
+                | Op::InTopI
+        );
+        if read[id.index()] && !stops {
+            graph.args(id).iter().for_each(|a| read[a.index()] = true);
+        }
+    }
+    varies.iter().zip(read).map(|(varies, read)| *varies && read).collect()
+}
+
 /// Is a comparison one that rounding can't touch: of a value with itself, or of whole numbers?
 fn exact(graph: &Graph, id: Id) -> bool {
     match graph.args(id) {
@@ -96,12 +137,25 @@ fn mark_maximum(graph: &Graph, top: Id, batch: &Batch<f64>, tolerance: f64, rows
     }
 }
 
-/// Marks every row where two that follow each other in a ranking are as good as tied: any row may read it.
+/// Does a sample get another one's value by this rank?
+fn is_picked(graph: &Graph, needed: &[bool], rank: Id) -> bool {
+    let picks = |id: &Id| needed[id.index()] && graph.op(*id) == Op::PickI;
+    graph.ids().filter(picks).any(|id| graph.args(id)[1..].contains(&rank))
+}
+
+/// Marks the rows that are as good as tied with their neighbour in a ranking: they may change places.
 fn mark_order(graph: &Graph, rank: Id, batch: &Batch<f64>, tolerance: f64, rows: &mut [bool]) {
-    let mut sorted = evaluate(graph, graph.args(rank), batch).remove(0);
-    sorted.sort_by(f64::total_cmp);
-    if sorted.windows(2).any(|pair| pair[1] - pair[0] <= tolerance * pair[1].abs().max(1.0)) {
-        rows.fill(true);
+    let arg = graph.args(rank)[0];
+    let tolerance = if graph.node(arg).kind == Kind::Cosine { tolerance / 20.0 } else { tolerance };
+    let values = evaluate(graph, &[arg], batch).remove(0);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    for pair in order.windows(2) {
+        let (low, high) = (values[pair[0]], values[pair[1]]);
+        if high - low <= tolerance * high.abs().max(1.0) {
+            rows[pair[0]] = true;
+            rows[pair[1]] = true;
+        }
     }
 }
 
