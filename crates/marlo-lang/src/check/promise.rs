@@ -5,7 +5,7 @@ use std::rc::Rc;
 use marlo_ir::build::{Builder, TypeError};
 use marlo_ir::graph::Id;
 use marlo_ir::kind::Kind;
-use marlo_ir::loss::Loss;
+use marlo_ir::loss::{Loss, Update};
 use marlo_ir::op::Op;
 use marlo_ir::shape::Shape;
 
@@ -13,7 +13,7 @@ use super::header::{self, empty_range};
 use super::library::Loaded;
 use super::scope::{Scope, Sort, Value};
 use super::{Checker, builtin};
-use crate::ast::{self, Expr, ExprKind, Name, Parameter, Promise};
+use crate::ast::{self, Expr, ExprKind, Name, Parameter, Promise, Statement};
 use crate::{Diagnostic, Span, suggest};
 
 /// Two losses that must be equal. Both have the same parameters and inputs and
@@ -315,12 +315,13 @@ impl Checker<'_, '_> {
             };
             self.define(fixed, &parameter.name, value, Sort::Parameter);
         }
-        let (_, left) = self.block(&loss.body, fixed, true);
+        let (inner, left) = self.block(&loss.body, fixed, true);
         let left = self.expect_number(&left, law.span);
         // Each side has its own way to go on with its states.
         let updates = std::mem::take(&mut self.builder.updates);
         // A law may name any loss of the library without `use`.
         let right = self.scopes.inside(Some(fixed));
+        self.share_states(loss, inner, right);
         for name in called(&law.equals) {
             let text = name.text.as_str();
             if self.scopes.find(right, text).is_some() || builtin::is_builtin(text) {
@@ -343,8 +344,11 @@ impl Checker<'_, '_> {
             return None;
         };
         let name = &loss.name.text;
-        let before = Builder { updates, ..self.builder.clone() };
-        let (left, right) = (before.finish(name, left), self.builder.clone().finish(name, right));
+        // A right side that brings no states of its own has those of the loss.
+        let own = std::mem::take(&mut self.builder.updates);
+        let of = |updates: &[Update]| Builder { updates: updates.to_vec(), ..self.builder.clone() };
+        let after = if own.is_empty() { of(&updates) } else { of(&own) };
+        let (left, right) = (of(&updates).finish(name, left), after.finish(name, right));
         match (left, right) {
             (Ok(left), Ok(right)) => Some(Law { source: law.clone(), left, right }),
             (Err(error), _) => {
@@ -354,6 +358,17 @@ impl Checker<'_, '_> {
             (_, Err(error)) => {
                 self.type_error(error, law.equals.span, &[]);
                 None
+            }
+        }
+    }
+
+    /// The right side of a law knows the loss's states, as they are after the step.
+    fn share_states(&mut self, loss: &ast::Loss, inner: Scope, right: Scope) {
+        for statement in &loss.body.statements {
+            if let Statement::State(state) = statement
+                && let Some(value) = self.scopes.own(inner, &state.name.text)
+            {
+                let _ = self.scopes.define(right, &state.name, value, Sort::Let, false);
             }
         }
     }
