@@ -27,7 +27,9 @@ fn latex() {
 fn ir() {
     each("ir", |loss| {
         let derived = loss.gradient();
-        format!("{}\n{}", derived.loss.graph.print(&derived.roots()), RowProgram::of(loss).print())
+        let roots = derived.all_roots();
+        let roots: Vec<_> = roots.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+        format!("{}\n{}", derived.loss.graph.print(&roots), RowProgram::of(loss).print())
     });
 }
 

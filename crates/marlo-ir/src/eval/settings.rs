@@ -38,8 +38,8 @@ pub enum SettingError {
     },
     /// A step that the schedule of a hyperparameter says nothing about.
     #[error(
-        "the schedule of `{name}`, {text}, is for the steps {first} to {last}, and this is step {step}: extend it, let it \
-         `hold` its last value, or give --set {name}=VALUE"
+        "the schedule of `{name}`, {text}, is for the steps {first} to {last}, and this is step {step}: use \
+         `ramp`, which holds its ends, or give --set {name}=VALUE"
     )]
     Step {
         /// The hyperparameter.

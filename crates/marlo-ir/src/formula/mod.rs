@@ -48,8 +48,15 @@ pub struct Formulas {
 impl Formulas {
     /// The formulas of a loss and its gradient: of one sample's loss, or of the batch's where samples are coupled.
     pub fn of(loss: &Loss) -> Formulas {
-        let coupled = loss.couples_rows();
-        let gradient = loss.row_gradient();
+        Formulas::by(loss, &[])
+    }
+
+    /// The same with derivatives by further inputs and hyperparameters. Samples share those, so then it is the batch's loss.
+    pub fn by(loss: &Loss, wrt: &[Wrt]) -> Formulas {
+        let coupled = loss.couples_rows() || !wrt.is_empty();
+        let mut all = loss.usual();
+        all.extend(wrt.iter().filter(|by| !loss.usual().contains(by)));
+        let gradient = if coupled { loss.gradient_by(&all) } else { loss.row_gradient() };
         let root = if coupled { gradient.loss.total } else { gradient.loss.row };
         // The gradient's graph has no stop-gradients left; the loss is shown with them.
         let written = loss.normalised();

@@ -17,6 +17,9 @@ pub(crate) struct Args {
     /// What to compile to
     #[arg(long, value_enum, default_value = "wgsl")]
     target: Target,
+    /// Compile the derivatives by these inputs and hyperparameters, too
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    grad: Vec<String>,
     /// Write to a file instead of standard output
     #[arg(long)]
     out: Option<PathBuf>,
@@ -35,11 +38,15 @@ enum Target {
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let (_, compiled) = spec::compile(&args.spec)?;
-    let program = RowProgram::of(&compiled.loss);
+    let mut wrt = compiled.loss.usual();
+    wrt.extend(spec::wrt(&compiled.loss, &args.grad)?);
+    let program = RowProgram::by(&compiled.loss, &wrt);
     let target = match args.target {
         Target::Ir => {
-            let gradient = compiled.loss.gradient();
-            let text = format!("{}\n{}", gradient.loss.graph.print(&gradient.roots()), program.print());
+            let gradient = compiled.loss.gradient_by(&wrt);
+            let roots = gradient.all_roots();
+            let roots: Vec<_> = roots.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+            let text = format!("{}\n{}", gradient.loss.graph.print(&roots), program.print());
             return write(args, text.as_bytes());
         }
         Target::Wgsl => wgsl::Target::Wgsl,

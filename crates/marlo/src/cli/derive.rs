@@ -1,6 +1,6 @@
 //! `marlo derive`: the loss and its gradient as formulas.
 
-use marlo::formula::{self, Style};
+use marlo::formula::{Formulas, Style};
 
 use super::error::CliError;
 use super::{print, spec};
@@ -10,6 +10,9 @@ use super::{print, spec};
 pub(crate) struct Args {
     /// Path to a .loss file, or the name of a shipped loss
     spec: String,
+    /// Give the derivatives of the batch's loss by these inputs and hyperparameters, too
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    grad: Vec<String>,
     /// The notation
     #[arg(long, value_enum, default_value = "text")]
     style: Notation,
@@ -29,5 +32,6 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         Notation::Latex => Style::Latex,
         Notation::Mathml => Style::MathMl,
     };
-    print(&formula::gradient(&compiled.loss, style))
+    let wrt = spec::wrt(&compiled.loss, &args.grad)?;
+    print(&Formulas::by(&compiled.loss, &wrt).print(style))
 }

@@ -113,6 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
             out.display()
         )));
     }
+    input.say_stand_ins(&loss);
     let backend = match args.backend {
         Choice::All => return all(&loss, &input, args.adapter.as_deref()),
         Choice::Reference => Backend::Reference,
@@ -138,7 +139,8 @@ fn one<S: Precision>(
     array: impl Fn(Array<S>) -> AnyArray,
 ) -> Result<(), CliError> {
     let batch = input.batch::<S>(loss)?;
-    let wrt = wrt(loss, &args.grad)?;
+    let mut wrt = loss.usual();
+    wrt.extend(spec::wrt(loss, &args.grad)?);
     let mut summary = input.summary(loss, &batch);
     summary.insert("backend".into(), backend.name().into());
     let start = Instant::now();
@@ -184,27 +186,6 @@ fn one<S: Precision>(
         summary.insert("out".into(), path.display().to_string().into());
     }
     print(&format!("{:#}\n", Value::Object(summary)))
-}
-
-/// What the loss is differentiated by: what always belongs to it, and what was asked for.
-fn wrt(loss: &Loss, names: &[String]) -> Result<Vec<Wrt>, CliError> {
-    let mut wrt = loss.usual();
-    for name in names {
-        let Some(by) = loss.wrt(name) else {
-            let inputs = loss.graph.inputs.iter().skip(1).filter(|input| input.centre == 0);
-            let params = loss.graph.params.iter().filter(|param| !param.state);
-            let known = inputs.map(|input| &input.name).chain(params.map(|param| &param.name));
-            return Err(CliError::Usage(format!(
-                "--grad {name}: `{}` has no input or hyperparameter of that name; it has {}",
-                loss.name,
-                known.cloned().collect::<Vec<_>>().join(", ")
-            )));
-        };
-        if !wrt.contains(&by) {
-            wrt.push(by);
-        }
-    }
-    Ok(wrt)
 }
 
 fn name_of(loss: &Loss, by: Wrt) -> &str {

@@ -289,6 +289,19 @@ impl Input {
         Input { set, step: self.step.or(Some(states.step)), ..self }
     }
 
+    /// Says which inputs the shipped sample has no values of its own for.
+    pub(crate) fn say_stand_ins(&self, loss: &Loss) {
+        let given: Vec<String> = self.vectors.iter().map(|vector| vector.0.clone()).collect();
+        let made = if self.shipped { sample::inputs(loss, &[], 1, &given) } else { Vec::new() };
+        let names: Vec<String> = made.into_iter().map(|input| format!("`{}`", input.0)).collect();
+        if !names.is_empty() {
+            let names = names.join(", ");
+            say(&format!(
+                "note: the sample that ships with marlo has stand-ins for {names}; give your own with --input"
+            ));
+        }
+    }
+
     /// The matrix for a loss, with [stand-ins](marlo::sample::with_centres) for further centres of the shipped sample.
     fn matrix<S: Precision>(&self, loss: &Loss) -> Result<Vec<S>, CliError> {
         let centres = loss.graph.centres();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use marlo::lang::render::{Style, render_all};
 use marlo::lang::{Compiled, Library as _, suggest};
+use marlo::loss::{Loss, Wrt};
 use marlo::specs::{self, Shipped};
 
 use super::error::CliError;
@@ -58,4 +59,26 @@ pub(crate) fn compile(spec: &str) -> Result<(Source, Compiled), CliError> {
         }
         Err(diagnostics) => Err(CliError::Program { path: source.path, source: source.text, diagnostics }),
     }
+}
+
+/// What a user wants derivatives by, beside what a loss is always differentiated by.
+pub(crate) fn wrt(loss: &Loss, names: &[String]) -> Result<Vec<Wrt>, CliError> {
+    let usual = loss.usual();
+    let mut wrt = Vec::new();
+    for name in names {
+        let Some(by) = loss.wrt(name) else {
+            let inputs = loss.graph.inputs.iter().skip(1).filter(|input| input.centre == 0);
+            let params = loss.graph.params.iter().filter(|param| !param.state);
+            let known = inputs.map(|input| &input.name).chain(params.map(|param| &param.name));
+            return Err(CliError::Usage(format!(
+                "--grad {name}: `{}` has no input or hyperparameter of that name; it has {}",
+                loss.name,
+                known.cloned().collect::<Vec<_>>().join(", ")
+            )));
+        };
+        if !usual.contains(&by) && !wrt.contains(&by) {
+            wrt.push(by);
+        }
+    }
+    Ok(wrt)
 }
