@@ -13,7 +13,7 @@ use quickcheck::Gen;
 
 use crate::big::{Big, Precision};
 use crate::cases::{Case, Source, Stratum};
-use crate::gradient::{Numbers, Witness, counted};
+use crate::gradient::{Found, Numbers, Witness, counted};
 use crate::oracle::Subject;
 
 /// How accurate a backend is.
@@ -65,7 +65,7 @@ pub struct Worst {
     pub case: Case,
     /// The row.
     pub row: usize,
-    /// The class of a gradient's entry; `None` for a loss.
+    /// The class of a gradient's entry; `None` for a loss, or for the derivative by an input of the row.
     pub class: Option<usize>,
     /// The exact value, rounded to f64.
     pub exact: f64,
@@ -88,12 +88,9 @@ pub struct Decade {
 
 /// Measures the reference evaluator in f64, then each witness, on `count` cases drawn from a seed.
 pub fn accuracy(loss: &Loss, witnesses: &[Witness<'_>], count: usize, seed: u64) -> Vec<Accuracy> {
-    let subject = Subject::of(loss);
+    let subject = Subject::by(loss, &loss.usual());
     let sample = sample(loss, count, seed);
-    let reference = |_: &Loss, batch: &Batch<f64>| -> Numbers {
-        let found = subject.derived::<f64>(batch);
-        Ok((found.loss, found.gradient))
-    };
+    let reference = |_: &Loss, batch: &Batch<f64>| -> Numbers { Ok(subject.derived::<f64>(batch).into()) };
     let reference = Witness { name: "reference", precision: Precision::F64, limit: 0.0, run: &reference };
     std::iter::once(&reference).chain(witnesses).map(|witness| measure(&subject, witness, &sample)).collect()
 }
@@ -119,9 +116,7 @@ fn measure(subject: &Subject<'_>, witness: &Witness<'_>, sample: &[Case]) -> Acc
         }
         let exact = subject.derived::<Big>(&batch);
         match (witness.run)(subject.loss, &batch) {
-            Ok((loss, gradient)) if loss.len() == batch.rows && gradient.len() == batch.matrix.len() => {
-                let (partials, states) = (Vec::new(), Vec::new());
-                let found = Outcome { loss, total: f64::NAN, gradient, partials, states };
+            Ok(found) if found.loss.len() == batch.rows && found.gradient.len() == exact.gradient.len() => {
                 sure.iter().for_each(|&row| tally.row(case, row, &exact, &found, witness.precision));
             }
             Ok(_) => tally.refuse(sure.len(), "as many numbers as were asked for are not there".to_owned()),
@@ -169,23 +164,26 @@ impl Tally {
         self.refused.get_or_insert(why);
     }
 
-    fn row(
-        &mut self,
-        case: &Case,
-        row: usize,
-        exact: &Outcome<Big>,
-        found: &Outcome<f64>,
-        precision: Precision,
-    ) {
-        let classes = case.classes;
-        let line = row * classes..(row + 1) * classes;
-        let (entries, given) = (&exact.gradient[line.clone()], &found.gradient[line]);
+    fn row(&mut self, case: &Case, row: usize, exact: &Outcome<Big>, found: &Found, precision: Precision) {
+        let width = exact.gradient.len() / case.rows();
+        let centres = width / case.classes.max(1);
+        let line = row * width..(row + 1) * width;
+        // The derivatives by what belongs to the row, such as its norm, stand behind those by the matrix.
+        let further = exact.partials.iter().filter_map(|(by, exact)| {
+            let given = &found.partials.iter().find(|partial| partial.0 == *by)?.1;
+            Some((*exact.get(row)?, *given.get(row)?))
+        });
+        let (mut entries, mut given) = (exact.gradient[line.clone()].to_vec(), found.gradient[line].to_vec());
+        for (exact, found) in further {
+            entries.push(exact);
+            given.push(found);
+        }
         let (loss, loss_found) = (exact.loss[row], found.loss[row]);
         let lost = |exact: Big, found: f64| exact.round(precision).is_finite() && !found.is_finite();
         if !loss.is_finite() || entries.iter().any(|g| !g.is_finite()) {
             return;
         }
-        if lost(loss, loss_found) || entries.iter().zip(given).any(|(g, &x)| lost(*g, x)) {
+        if lost(loss, loss_found) || entries.iter().zip(&given).any(|(g, &x)| lost(*g, x)) {
             self.not_finite += 1;
             return;
         }
@@ -201,14 +199,15 @@ impl Tally {
         self.loss.add(off, || at(off, None, loss, loss_found));
         let greatest = entries.iter().map(|g| g.abs()).fold(Big::zero(), |a, b| if b > a { b } else { a });
         let mut worst = 0.0_f64;
-        for (class, (&exact, &found)) in entries.iter().zip(given).enumerate() {
+        for (place, (&exact, &found)) in entries.iter().zip(&given).enumerate() {
+            let class = (place < width).then(|| place / centres);
             self.wrong_zeros += usize::from(exact.is_zero() && found != 0.0);
             let own = exact.ulps(found, precision);
-            self.gradient.add(own, || at(own, Some(class), exact, found));
+            self.gradient.add(own, || at(own, class, exact, found));
             // The same error in the unit of the largest entry.
             let shared = greatest.units(Big::from_f64(found) - exact, precision);
             worst = worst.max(shared);
-            self.largest.add(shared, || at(shared, Some(class), exact, found));
+            self.largest.add(shared, || at(shared, class, exact, found));
         }
         if let Some(power) = decade(loss) {
             let decade = self.decades.entry(power).or_insert(Decade { power, ..Decade::default() });
@@ -260,7 +259,7 @@ mod tests {
         move |_, batch| {
             let found = subject.derived::<Big>(batch);
             let rounded = |values: Vec<Big>| values.iter().map(|x| change(x.round(precision))).collect();
-            Ok((rounded(found.loss), rounded(found.gradient)))
+            Ok((rounded(found.loss), rounded(found.gradient)).into())
         }
     }
 

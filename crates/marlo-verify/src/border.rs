@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use marlo_ir::eval::{Batch, evaluate};
 use marlo_ir::formula;
-use marlo_ir::graph::{Graph, Id};
+use marlo_ir::graph::{Axis, Graph, Id};
 use marlo_ir::loss::{Loss, Named, Role};
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
@@ -12,6 +12,7 @@ use marlo_ir::simplify::simplify;
 use serde_json::{Value, json};
 
 use crate::claims::{probe, replace, replay};
+use crate::domain;
 
 /// A border of a loss.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,27 +187,22 @@ fn resolve(graph: &mut Graph, root: Id) -> Id {
     replace(graph, &[root], &known)[0]
 }
 
-/// Walks one cosine over its range and looks at both sides of each change of the decision.
+/// Walks one cosine, or one value of another input, over its range and looks at both sides of each change of the decision.
 fn measure(normal: &Loss, decision: Id) -> Option<Jump> {
     let graph = &normal.graph;
     if graph.depends(decision, Op::is_batch) {
         return None;
     }
-    let reads = |at: At| graph.depends(decision, |op| op == Op::Input(0, at));
     let gradient = normal.row_gradient();
-    let logits = graph.inputs[0].name == "logit";
+    let mut roots = vec![gradient.loss.row, gradient.target, gradient.other];
+    roots.extend(gradient.partials.iter().flat_map(|partial| [partial.target, partial.other]));
     let mut best: Option<Jump> = None;
     for base in [[0.3, 0.1, -0.2], [0.7, 0.5, 0.6], [-0.2, 0.4, 0.1], [-0.7, -0.9, 0.2], [0.95, 0.2, 0.9]] {
-        for (entry, at) in [(0, At::Target), (1, At::Other)] {
-            if !reads(at) && !reads_any_class(graph, decision) {
-                continue;
-            }
+        for entry in entries(graph, decision) {
             let Some(mut batch) = probe(normal, &base) else { continue };
-            let wide = if logits { 20.0 } else { 1.0 };
-            for (low, high) in crossings(graph, decision, &mut batch, entry, wide) {
+            for (low, high) in crossings(graph, decision, &mut batch, &entry) {
                 let [left, right] = [low, high].map(|x| {
-                    batch.matrix[entry] = x;
-                    let roots = [gradient.loss.row, gradient.target, gradient.other];
+                    entry.set(&mut batch, x);
                     (evaluate(&gradient.loss.graph, &roots, &batch), batch.clone())
                 });
                 let jump = compare(normal, &left, &right);
@@ -219,6 +215,42 @@ fn measure(normal: &Loss, decision: Id) -> Option<Jump> {
         }
     }
     best
+}
+
+/// A number of a batch of one row, and the range that it is walked over.
+struct Entry {
+    input: usize,
+    place: usize,
+    range: (f64, f64),
+}
+
+impl Entry {
+    fn set(&self, batch: &mut Batch<f64>, x: f64) {
+        let values = if self.input == 0 { &mut batch.matrix } else { &mut batch.vectors[self.input - 1] };
+        if let Some(value) = values.get_mut(self.place) {
+            *value = x;
+        }
+    }
+}
+
+/// The numbers that a decision reads: of a matrix or vector over classes that of the label, 0, and that of the next class.
+/// Values that must add up to something are not moved alone.
+fn entries(graph: &Graph, decision: Id) -> Vec<Entry> {
+    let any_class = reads_any_class(graph, decision);
+    let mut found = Vec::new();
+    for (input, declared) in graph.inputs.iter().enumerate().filter(|(_, declared)| declared.sum.is_none()) {
+        let (low, high) = domain::of_input(declared);
+        let wide = if declared.axis == Axis::Matrix { 20.0 } else { 256.0 };
+        let range = (low.max(-wide), high.min(wide));
+        for (place, at) in [(0, At::Target), (0, At::Row), (1, At::Other)] {
+            let reads = graph.depends(decision, |op| op == Op::Input(input as u32, at));
+            let others = any_class && declared.axis == Axis::Matrix && at != At::Row;
+            if (reads || others) && range.0 < range.1 {
+                found.push(Entry { input, place, range });
+            }
+        }
+    }
+    found
 }
 
 fn reads_any_class(graph: &Graph, decision: Id) -> bool {
@@ -236,23 +268,21 @@ fn compare(normal: &Loss, left: &Side, right: &Side) -> Jump {
     Jump { places: 1, loss: (sides.0 - sides.1).abs(), sides, gradient, replay: replay(normal, &right.1) }
 }
 
-/// Neighbouring numbers for one entry of the matrix between which the decision changes.
-fn crossings(
-    graph: &Graph,
-    decision: Id,
-    batch: &mut Batch<f64>,
-    entry: usize,
-    wide: f64,
-) -> Vec<(f64, f64)> {
+/// Neighbouring numbers for one entry between which the decision changes.
+fn crossings(graph: &Graph, decision: Id, batch: &mut Batch<f64>, entry: &Entry) -> Vec<(f64, f64)> {
     let mut decided = |x: f64| {
-        batch.matrix[entry] = x;
+        entry.set(batch, x);
         let found = evaluate(graph, &[decision], batch).remove(0);
         // At the focus: the second class of the only row.
         found[if found.len() > 1 { 1 } else { 0 }]
     };
     let mut found = Vec::new();
-    for step in -32..32 {
-        let (mut low, mut high) = (wide * f64::from(step) / 32.0, wide * f64::from(step + 1) / 32.0);
+    let (least, most) = entry.range;
+    let place = |step: i32| {
+        if step == 64 { most } else { least + (most - least) * (f64::from(step) / 64.0) }
+    };
+    for step in 0..64 {
+        let (mut low, mut high) = (place(step), place(step + 1));
         let (before, after) = (decided(low), decided(high));
         if before == after {
             continue;

@@ -58,7 +58,7 @@ impl Decisions {
         let decides = |id: &Id| {
             let by_value = matches!(graph.op(*id), Op::Lt | Op::Le | Op::Eq | Op::Min | Op::Max | Op::MaxK);
             let by_corner = matches!(graph.op(*id), Op::Floor | Op::Relu | Op::Abs);
-            let by_rank = matches!(graph.op(*id), Op::TopI | Op::InTopI | Op::KeptI);
+            let by_rank = matches!(graph.op(*id), Op::TopI | Op::InTopI | Op::KeptI | Op::RankI);
             needed[id.index()] && (by_value || by_corner || by_rank)
         };
         let nodes: Vec<Id> = graph.ids().filter(decides).collect();
@@ -88,6 +88,7 @@ impl Decisions {
                 }
                 Op::InTopI => ranks(&found[0], found[1][0].to_f64() as usize, batch.rows, &mut sites),
                 Op::KeptI => sites.push(kept(found[0][0], batch.rows)),
+                Op::RankI => order(&found[0], batch.rows, &mut sites),
                 _ => self.compare(id, found, batch, &mut sites),
             }
         }
@@ -148,6 +149,18 @@ fn ranks<S: Scalar>(found: &[S], count: usize, rows: usize, sites: &mut Vec<Site
     }
 }
 
+/// Every pair of rows: which of the two comes first. Any row may read what another one's rank decides.
+fn order<S: Scalar>(found: &[S], rows: usize, sites: &mut Vec<Site<S>>) {
+    let value = |row: usize| found[if found.len() == 1 { 0 } else { row }];
+    let pairs = (0..rows).flat_map(|second| (0..second).map(move |first| (first, second)));
+    sites.extend(pairs.map(|(first, second)| Site {
+        row: None,
+        left: value(first),
+        right: value(second),
+        floor: false,
+    }));
+}
+
 /// The decisions of a loss, as it was written and as it is derived.
 #[derive(Clone, Debug)]
 pub struct Doubt {
@@ -158,9 +171,11 @@ pub struct Doubt {
 impl Doubt {
     /// The decisions of a loss and of its gradient.
     pub fn of(loss: &Loss, gradient: &Gradient) -> Self {
-        let roots = gradient.roots().map(|root| root.1);
+        let roots: Vec<Id> = gradient.all_roots().into_iter().map(|root| root.1).collect();
         let derived = Decisions::of(&gradient.loss.graph, &roots);
-        let forms = [Decisions::of(&loss.graph, &[loss.row, loss.total]), derived];
+        let next = loss.updates.iter().map(|update| update.next);
+        let written: Vec<Id> = [loss.row, loss.total].into_iter().chain(next).collect();
+        let forms = [Decisions::of(&loss.graph, &written), derived];
         Doubt { forms, coupled: loss.couples_rows() }
     }
 

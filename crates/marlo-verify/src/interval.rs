@@ -248,10 +248,16 @@ impl Interval {
         Interval::new(root(self.lo, false), root(self.hi, true))
     }
 
-    /// tanh x
+    /// tanh x, of the sign of x.
     pub fn tanh(self) -> Self {
-        Interval::widened(libm::tanh(self.lo), libm::tanh(self.hi), ULPS_TANH)
-            .within(Interval::new(-1.0, 1.0))
+        let end = |x: f64, above: bool| match above {
+            _ if x == 0.0 => 0.0,
+            true if x < 0.0 => up(libm::tanh(x), ULPS_TANH).min(0.0),
+            true => up(libm::tanh(x), ULPS_TANH).min(1.0),
+            false if x > 0.0 => down(libm::tanh(x), ULPS_TANH).max(0.0),
+            false => down(libm::tanh(x), ULPS_TANH).max(-1.0),
+        };
+        Interval { lo: end(self.lo, false), hi: end(self.hi, true) }
     }
 
     /// 1/(1 + e⁻ˣ)

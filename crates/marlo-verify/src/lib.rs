@@ -25,6 +25,7 @@ pub mod border;
 pub mod cases;
 pub mod claims;
 pub mod decisions;
+pub mod domain;
 pub mod gradient;
 pub mod interval;
 pub mod laws;

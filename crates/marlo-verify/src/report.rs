@@ -45,6 +45,8 @@ pub enum Subject {
     Gradient,
     /// A `prove` line.
     Claim,
+    /// What holds of a state without being claimed.
+    State,
     /// A `law` line.
     Law,
 }
@@ -55,6 +57,7 @@ impl Subject {
         match self {
             Subject::Gradient => "gradient and backends",
             Subject::Claim => "claims",
+            Subject::State => "states",
             Subject::Law => "laws",
         }
     }
@@ -110,6 +113,9 @@ pub fn verify(
     for claim in &compiled.claims {
         let verdict = claims::decide(loss, claim, effort.claims);
         lines.push(plain(Subject::Claim, text(claim.source.span), renamed(verdict, loss, name)));
+    }
+    for (claim, verdict) in claims::states(loss, effort.claims) {
+        lines.push(plain(Subject::State, claim, renamed(verdict, loss, name)));
     }
     for law in &compiled.laws {
         let found = laws::decide_losses(&law.left, &law.right, effort.laws);
@@ -168,10 +174,7 @@ fn of_pair(loss: &Loss, name: &str, pair: &Pair) -> Verdict {
     };
     let why = match (&failure.place, &failure.error) {
         (Some(place), _) => {
-            let what = match place.class {
-                Some(class) => format!("the gradient at row {}, class {class}", place.row),
-                None => format!("the loss at row {}", place.row),
-            };
+            let what = place.what();
             let (expected, found) = (place.expected, place.found);
             format!(
                 "{what} is {found:e} where {expected:e} is right (off by more than {:.1e})",
@@ -265,7 +268,7 @@ impl Report {
     /// For people; proofs are cut after so many steps.
     pub fn text(&self, steps: usize) -> String {
         let mut out = format!("{}\n", self.loss);
-        for subject in [Subject::Gradient, Subject::Claim, Subject::Law] {
+        for subject in [Subject::Gradient, Subject::Claim, Subject::State, Subject::Law] {
             let lines: Vec<&Line> = self.lines.iter().filter(|line| line.subject == subject).collect();
             if lines.is_empty() {
                 continue;
@@ -282,7 +285,7 @@ impl Report {
                 }
             }
         }
-        if self.lines.iter().all(|line| line.subject == Subject::Gradient) {
+        if self.lines.iter().all(|line| matches!(line.subject, Subject::Gradient | Subject::State)) {
             let _ = writeln!(out, "  no promises: a `prove` or `law` line states one");
         }
         let _ = writeln!(out, "  error against 256 bits, in units of the last place");

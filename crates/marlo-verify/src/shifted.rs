@@ -147,6 +147,10 @@ impl<S: Scalar> Scalar for Shifted<S> {
     fn softplus(self) -> Self {
         self.both(S::softplus)
     }
+    /// A factor that differs between the points is no whole number at the other one.
+    fn small_whole(self) -> Option<u32> {
+        if self.here == self.there { self.here.small_whole() } else { None }
+    }
     /// Where `here` is moved, `there` moves along.
     fn inside(self, resolution: f64) -> Self {
         let here = self.here.inside(resolution);

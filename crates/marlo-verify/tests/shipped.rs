@@ -77,7 +77,7 @@ fn all(losses: &[Loss], witnesses: &[Witness<'_>], effort: &Effort) {
 fn single(loss: &Loss, batch: &Batch<f64>) -> Numbers {
     let found = Subject::of(loss).derived::<f32>(batch);
     let wide = |values: Vec<f32>| values.into_iter().map(Scalar::to_f64).collect();
-    Ok((wide(found.loss), wide(found.gradient)))
+    Ok((wide(found.loss), wide(found.gradient)).into())
 }
 
 const NARROW: Witness<'_> =

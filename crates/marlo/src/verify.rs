@@ -29,7 +29,7 @@ pub fn verify(compiled: &Compiled, source: &str, name: &str, gpu: Option<&Gpu>, 
         let kernel = kernel.as_ref().map_err(ToString::to_string)?;
         let found = kernel.run(&batch.convert::<f32>()).map_err(|error| error.to_string())?;
         let widen = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
-        Ok((widen(found.loss), widen(found.gradient)))
+        Ok((widen(found.loss), widen(found.gradient)).into())
     };
     let single = |backend: Backend| {
         move |loss: &Loss, batch: &Batch<f64>| numbers(backend.run::<f32>(loss, &batch.convert::<f32>()))
@@ -50,7 +50,7 @@ pub fn verify(compiled: &Compiled, source: &str, name: &str, gpu: Option<&Gpu>, 
 fn numbers<S: Numeric>(found: Result<Outcome<S>, BackendError>) -> Numbers {
     let found = found.map_err(|error| error.to_string())?;
     let wide = |values: Vec<S>| values.into_iter().map(|v| v.to_f64()).collect();
-    Ok((wide(found.loss), wide(found.gradient)))
+    Ok((wide(found.loss), wide(found.gradient)).into())
 }
 
 /// Two losses to be compared.
@@ -66,7 +66,7 @@ pub struct Question<'a> {
     pub when: &'a str,
 }
 
-/// Are two losses equal, gradients included?
+/// Are two losses equal, gradients included, and the next values of states that both carry on?
 ///
 /// # Errors
 /// The mistakes of the law that these make, with the text that they are in.

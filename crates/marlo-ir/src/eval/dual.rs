@@ -148,8 +148,10 @@ impl<S: Scalar> Scalar for Dual<S> {
         self.chain(self.value.cos(), -self.value.sin())
     }
     fn tanh(self) -> Self {
-        let t = self.value.tanh();
-        self.chain(t, S::one() - t * t)
+        // 1 − tanh² x = 4·σ(2x)·σ(−2x), which keeps its digits where tanh is near ±1.
+        let two = S::one() + S::one();
+        let twice = two * self.value;
+        self.chain(self.value.tanh(), two * two * twice.sigmoid() * (-twice).sigmoid())
     }
     fn acos(self) -> Self {
         self.chain(self.value.acos(), -S::one() / self.value.inside(S::RESOLUTION).sin_acos())

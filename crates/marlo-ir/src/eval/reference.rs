@@ -229,10 +229,16 @@ pub fn kept_rows(share: f64, rows: usize) -> usize {
     ((share * rows as f64 * (1.0 + 1e-7)).floor() as usize).clamp(1, rows)
 }
 
+/// An order of all numbers, as a sort needs: NaN is the greatest.
+fn rising<S: Scalar>(a: S, b: S) -> std::cmp::Ordering {
+    let nan = |x: S| x.partial_cmp(&x).is_none();
+    a.partial_cmp(&b).unwrap_or_else(|| nan(a).cmp(&nan(b)))
+}
+
 /// Is each row among the `count` with the greatest values? Ties go to the earlier row.
 pub fn hardest<S: Scalar>(values: &[S], count: usize) -> Vec<bool> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[b].partial_cmp(&values[a]).unwrap_or(std::cmp::Ordering::Equal));
+    order.sort_by(|&a, &b| rising(values[b], values[a]));
     let mut hard = vec![false; values.len()];
     for &row in &order[..count.min(values.len())] {
         hard[row] = true;
@@ -243,7 +249,7 @@ pub fn hardest<S: Scalar>(values: &[S], count: usize) -> Vec<bool> {
 /// How many values come before each in rising order; of equal ones the earlier comes first.
 pub fn ranks<S: Scalar>(values: &[S]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].partial_cmp(&values[b]).unwrap_or(std::cmp::Ordering::Equal));
+    order.sort_by(|&a, &b| rising(values[a], values[b]));
     let mut ranks = vec![0; values.len()];
     order.into_iter().enumerate().for_each(|(rank, row)| ranks[row] = rank);
     ranks

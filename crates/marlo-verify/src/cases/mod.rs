@@ -8,12 +8,13 @@ mod shrink;
 
 use std::fmt::Write;
 
-use marlo_ir::eval::{Batch, InputError, Scalar};
+use marlo_ir::eval::{Batch, InputError, Scalar, interleave};
 use marlo_ir::graph::{Axis, Input, Param};
 use marlo_ir::kind::Kind;
 use marlo_ir::loss::Loss;
 
 use crate::big::Precision;
+use crate::domain;
 
 pub use draw::{Source, cases};
 pub use shrink::shrunk;
@@ -25,11 +26,11 @@ pub struct Case {
     pub stratum: Stratum,
     /// C.
     pub classes: usize,
-    /// The cosines or logits, (B, C), row by row.
+    /// The cosines or logits, (B, C), row by row; with several centres a class those of the first.
     pub matrix: Vec<f64>,
     /// The class of each row.
     pub labels: Vec<usize>,
-    /// The further inputs in the order of the loss's header, each (B,) or (C,).
+    /// The further inputs in the order of the loss's graph: (B, C) for a further centre, (B,) or (C,).
     pub vectors: Vec<Vec<f64>>,
     /// The hyperparameters in the order of the header.
     pub params: Vec<f64>,
@@ -107,25 +108,26 @@ impl Stratum {
     }
 }
 
-/// Does the loss read cosines, and not raw logits?
-fn reads_cosines(loss: &Loss) -> bool {
-    loss.graph.inputs.first().is_some_and(|input| input.name == "cos")
-}
-
-/// The closed range that a further input's values are drawn from; of a logit, that of a sane size.
+/// The closed range that a further input's values are drawn from: the declared one, an end without a bound cut to a sane
+/// size.
 fn input_range(input: &Input) -> (f64, f64) {
-    match input.kind {
-        Kind::Prob => (0.0, 1.0),
+    let (low, high) = domain::of_input(input);
+    let sane: (f64, f64) = match input.kind {
+        Kind::Norm => (0.0, 128.0),
         Kind::Cosine => (-1.0, 1.0),
-        Kind::Norm | Kind::Scale | Kind::Weight | Kind::Factor => (0.0, 8.0),
+        Kind::Scale | Kind::Weight | Kind::Factor => (0.0, 8.0),
         Kind::Angle => (0.0, std::f64::consts::FRAC_PI_2),
+        _ if input.axis == Axis::Matrix => (-8.0, 8.0),
         _ => (-5.0, 5.0),
-    }
+    };
+    let from = if low.is_finite() { low } else { sane.0.min(high) };
+    let to = if high.is_finite() { high } else { sane.1.max(8.0 * from.abs()) };
+    (from, to)
 }
 
-/// A hyperparameter's range, an end without a bound cut to a sane size.
-fn param_range(param: &Param) -> (f64, f64) {
-    let size = 8.0 * param.default.unwrap_or(1.0).abs().max(1.0);
+/// A hyperparameter's range, an end without a bound cut to a sane size around its start.
+fn param_range(param: &Param, start: Option<f64>) -> (f64, f64) {
+    let size = 8.0 * start.unwrap_or(1.0).abs().max(1.0);
     (param.low.max(-size), param.high.min(size).max(param.low))
 }
 
@@ -153,9 +155,15 @@ impl Case {
     /// As [`Batch::new`].
     pub fn batch(&self, loss: &Loss) -> Result<Batch<f64>, InputError> {
         let labels: Vec<i64> = self.labels.iter().map(|&label| label as i64).collect();
-        let names = loss.graph.inputs[1..].iter().map(|input| input.name.clone());
-        let vectors = names.zip(self.vectors.iter().cloned()).collect();
-        Batch::new(loss, self.classes, self.matrix.clone(), &labels, vectors, self.params.clone())
+        domain::batch(loss, self.classes, &self.matrix, &labels, &self.vectors, &self.params)
+    }
+
+    /// The numbers of an input: the matrix is the first.
+    pub(crate) fn values_mut(&mut self, input: usize) -> Option<&mut Vec<f64>> {
+        match input {
+            0 => Some(&mut self.matrix),
+            _ => self.vectors.get_mut(input - 1),
+        }
     }
 
     /// The batch that a backend of a precision sees: every input rounded to it, and cosines as near to ±1 as its numbers
@@ -189,18 +197,24 @@ impl Case {
     }
 
     /// The command that evaluates the loss on this case, exactly: `marlo eval NAME --row=0.3,-0.95 --label=0 --set m=0.5`.
+    /// With several centres a class a row holds those of the first class, then of the second, and so on.
     pub fn replay(&self, loss: &Loss, name: &str) -> String {
         let list = |values: &[f64]| values.iter().map(|&x| number(x)).collect::<Vec<String>>().join(",");
         let mut text = format!("marlo eval {name}");
-        for (row, label) in self.matrix.chunks(self.classes.max(1)).zip(&self.labels) {
+        let further = loss.graph.inputs[1..].iter().zip(&self.vectors);
+        let centres = further.clone().filter(|(input, _)| input.axis == Axis::Matrix).map(|(_, v)| v.clone());
+        let slabs: Vec<Vec<f64>> = std::iter::once(self.matrix.clone()).chain(centres).collect();
+        let width = self.classes.max(1) * slabs.len();
+        for (row, label) in interleave(slabs).chunks(width).zip(&self.labels) {
             let _ = write!(text, " --row={} --label={label}", list(row));
         }
-        for (param, &value) in loss.graph.params.iter().zip(&self.params) {
-            if param.default != Some(value) {
+        let defaults = domain::defaults(&loss.graph, self.classes);
+        for ((param, &value), default) in loss.graph.params.iter().zip(&self.params).zip(defaults) {
+            if default != Some(value) {
                 let _ = write!(text, " --set {}={}", param.name, number(value));
             }
         }
-        for (input, values) in loss.graph.inputs[1..].iter().zip(&self.vectors) {
+        for (input, values) in further.filter(|(input, _)| input.axis != Axis::Matrix) {
             let _ = write!(text, " --input {}={}", input.name, list(values));
         }
         text
@@ -211,11 +225,6 @@ impl Case {
 pub fn number(x: f64) -> String {
     let text = format!("{x:?}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-}
-
-/// How many values the axis of an input asks for.
-fn length(input: &Input, rows: usize, classes: usize) -> usize {
-    if input.axis == Axis::Rows { rows } else { classes }
 }
 
 #[cfg(test)]

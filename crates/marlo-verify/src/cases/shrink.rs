@@ -4,6 +4,7 @@ use marlo_ir::graph::Axis;
 use marlo_ir::loss::Loss;
 
 use super::{Case, Stratum, number};
+use crate::domain;
 
 /// Values that are simple to look at.
 const SIMPLE: [f64; 5] = [0.0, 0.5, -0.5, 1.0, -1.0];
@@ -34,12 +35,16 @@ impl Case {
         let rows = (0..self.rows()).filter(|_| self.rows() > 1).map(move |row| self.without_row(loss, row));
         let free = (0..self.classes).filter(|class| self.classes > 2 && !self.labels.contains(class));
         let classes = free.map(move |class| self.without_class(loss, class));
-        rows.chain(classes).chain(self.with_defaults(loss)).chain(self.with_simple_values())
+        rows.chain(classes).chain(self.with_defaults(loss)).chain(self.with_simple_values(loss))
     }
 
     fn without_row(&self, loss: &Loss, row: usize) -> Case {
         let mut case = self.clone();
-        case.matrix.drain(row * self.classes..(row + 1) * self.classes);
+        for input in domain::matrices(&loss.graph) {
+            if let Some(values) = case.values_mut(input) {
+                values.drain(row * self.classes..(row + 1) * self.classes);
+            }
+        }
         case.labels.remove(row);
         case.drop_from_vectors(loss, Axis::Rows, row);
         case
@@ -48,8 +53,12 @@ impl Case {
     fn without_class(&self, loss: &Loss, class: usize) -> Case {
         let mut case = self.clone();
         case.classes -= 1;
-        let kept = self.matrix.iter().enumerate().filter(|(at, _)| at % self.classes != class);
-        case.matrix = kept.map(|(_, x)| *x).collect();
+        for input in domain::matrices(&loss.graph) {
+            if let Some(values) = case.values_mut(input) {
+                let kept = values.iter().enumerate().filter(|(at, _)| at % self.classes != class);
+                *values = kept.map(|(_, x)| *x).collect();
+            }
+        }
         case.labels.iter_mut().filter(|label| **label > class).for_each(|label| *label -= 1);
         case.drop_from_vectors(loss, Axis::Classes, class);
         case
@@ -59,13 +68,13 @@ impl Case {
         for (input, values) in loss.graph.inputs.iter().skip(1).zip(&mut self.vectors) {
             if input.axis == axis && at < values.len() {
                 values.remove(at);
+                domain::add_up(input, values);
             }
         }
     }
 
     fn with_defaults(&self, loss: &Loss) -> impl Iterator<Item = Case> {
-        let defaults: Vec<Option<f64>> = loss.graph.params.iter().map(|p| p.default).collect();
-        defaults.into_iter().enumerate().filter_map(|(at, default)| {
+        domain::defaults(&loss.graph, self.classes).into_iter().enumerate().filter_map(|(at, default)| {
             let mut case = self.clone();
             let place = case.params.get_mut(at)?;
             (*place != default?).then(|| *place = default.unwrap_or_default())?;
@@ -73,17 +82,19 @@ impl Case {
         })
     }
 
-    fn with_simple_values(&self) -> impl Iterator<Item = Case> {
-        (0..self.matrix.len()).flat_map(move |at| {
-            let now = self.matrix[at];
+    fn with_simple_values<'a>(&'a self, loss: &'a Loss) -> impl Iterator<Item = Case> + 'a {
+        let entries =
+            domain::matrices(&loss.graph).flat_map(|input| (0..self.matrix.len()).map(move |at| (input, at)));
+        entries.flat_map(move |(input, at)| {
+            let now = if input == 0 { self.matrix[at] } else { self.vectors[input - 1][at] };
             let rounded = [1, 2, 3, 6, 9].into_iter().map(move |digits| round(now, digits));
             let simpler = SIMPLE.into_iter().chain(rounded);
-            simpler.filter(move |&x| plainness(x) < plainness(now)).map(move |x| {
+            simpler.filter(move |&x| plainness(x) < plainness(now)).filter_map(move |x| {
                 let mut case = self.clone();
-                case.matrix[at] = x;
+                *case.values_mut(input)?.get_mut(at)? = x;
                 // It no longer stands where it was drawn to stand.
                 case.stratum = Stratum::Given;
-                case
+                Some(case)
             })
         })
     }

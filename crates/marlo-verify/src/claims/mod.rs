@@ -8,14 +8,18 @@ mod refute;
 pub(crate) use monotone::replace;
 pub(crate) use refute::{probe, replay};
 
+use std::collections::HashMap;
+
 use marlo_ir::derivative::differentiate;
-use marlo_ir::graph::{Graph, Id};
-use marlo_ir::loss::{Gradient, Loss};
-use marlo_ir::op::Op;
+use marlo_ir::graph::{Axis, Graph, Id, Input};
+use marlo_ir::kind::Kind;
+use marlo_ir::loss::{Gradient, Loss, Update, Wrt};
+use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
 use marlo_ir::simplify::{simplify, without_detach};
 use marlo_lang::{Claim, ClaimName};
 
+use crate::domain;
 use crate::interval::Interval;
 use crate::range::search::{Outcome, prove};
 use crate::range::{Bounds, Leaf, Model, Value, written_out};
@@ -40,14 +44,8 @@ impl Default for Effort {
 pub fn decide(loss: &Loss, claim: &Claim, effort: Effort) -> Verdict {
     match claim.name {
         ClaimName::Finite => finite(loss, effort),
-        ClaimName::PullsTarget => {
-            let gradient = loss.row_gradient();
-            signed(loss, &gradient, gradient.target, Sign::NotAbove, effort)
-        }
-        ClaimName::PushesOthers => {
-            let gradient = loss.row_gradient();
-            signed(loss, &gradient, gradient.other, Sign::NotBelow, effort)
-        }
+        ClaimName::PullsTarget => signed(loss, At::Target, Sign::NotAbove, effort),
+        ClaimName::PushesOthers => signed(loss, At::Other, Sign::NotBelow, effort),
         ClaimName::Nonnegative => {
             let of = claim.arguments.first().map_or(loss.row, |argument| argument.value);
             let about = if claim.arguments.is_empty() { vec![loss.row, loss.total] } else { vec![of] };
@@ -64,10 +62,13 @@ pub fn decide(loss: &Loss, claim: &Claim, effort: Effort) -> Verdict {
             [value, low, high] => {
                 let above =
                     not_below(loss, value.value, Some(low.value), "the value less its lower bound", effort);
-                if !matches!(above, Verdict::Proved { .. }) {
+                if above.is_refuted() {
                     return above;
                 }
-                not_below(loss, high.value, Some(value.value), "the upper bound less the value", effort)
+                let what = "the upper bound less the value";
+                let below = not_below(loss, high.value, Some(value.value), what, effort);
+                let first = below.is_refuted() || matches!(above, Verdict::Proved { .. });
+                if first { below } else { above }
             }
             _ => Verdict::Unknown { why: "the claim is not complete".into() },
         },
@@ -159,8 +160,9 @@ impl Corner {
     fn holds(&self, of: &Model, bounds: &Bounds, sign: Sign, far: &dyn Fn(Value) -> f64) -> bool {
         let mut here = self.model.whole();
         for (leaf, range) in self.model.leaves.iter().zip(&mut here.leaves) {
-            let name = self.model.name(leaf.id);
-            if let Some(at) = of.leaves.iter().position(|other| of.name(other.id) == name) {
+            // By what they are: a hyperparameter may be called as another leaf is.
+            let same = |other: &Leaf| of.op(other.id) == self.model.op(leaf.id);
+            if let Some(at) = of.leaves.iter().position(same) {
                 *range = bounds.leaves[at];
             }
         }
@@ -197,18 +199,112 @@ fn place(model: &Model, at: &[Interval]) -> String {
     if parts.is_empty() { "the only point there is".into() } else { parts.join(", ") }
 }
 
-/// A derivative that has a sign.
-fn signed(loss: &Loss, gradient: &Gradient, root: Id, sign: Sign, effort: Effort) -> Verdict {
-    let at_target = root == gradient.target;
-    if let Some(found) = refute::gradient(loss, at_target, sign, effort) {
+/// The derivatives by the matrices, one a centre, read at the label or at another class: their names and nodes.
+fn by_matrices(loss: &Loss, gradient: &Gradient, at: At) -> Vec<(String, Id)> {
+    let of = |target: Id, other: Id| if at == At::Target { target } else { other };
+    let index = if at == At::Target { "y" } else { "k" };
+    let name = |input: usize| format!("{}[{index}]", loss.graph.inputs[input].name);
+    let further = gradient.partials.iter().filter_map(|partial| match partial.by {
+        Wrt::Input(input) if loss.graph.inputs[input as usize].axis == Axis::Matrix => {
+            Some((name(input as usize), of(partial.target, partial.other)))
+        }
+        _ => None,
+    });
+    std::iter::once((name(0), of(gradient.target, gradient.other))).chain(further).collect()
+}
+
+/// The derivatives by every centre have a sign.
+fn signed(loss: &Loss, at: At, sign: Sign, effort: Effort) -> Verdict {
+    if let Some(found) = refute::gradient(loss, at, sign, effort) {
         return found;
     }
-    let (model, outcome) = by_intervals(&gradient.loss.graph, root, sign, &[], effort);
-    match outcome {
+    let gradient = loss.row_gradient();
+    let mut total = 0;
+    for (_, root) in by_matrices(loss, &gradient, at) {
+        let (model, mut outcome) = by_intervals(&gradient.loss.graph, root, sign, &[], effort);
+        if let (Outcome::Open { .. }, Some((graph, root))) =
+            (&outcome, nearest_as_one(&gradient.loss.graph, root))
+        {
+            let (_, again) = by_intervals(&graph, root, sign, &[], effort);
+            outcome = if matches!(again, Outcome::Holds { .. }) { again } else { outcome };
+        }
+        match outcome {
+            Outcome::Holds { boxes: count } => total += count,
+            Outcome::Fails { at } | Outcome::Open { at, .. } => return open(&model, &at),
+        }
+    }
+    Verdict::Proved { how: boxes(total) }
+}
+
+/// The graph with a cosine of its own in place of each maximum or minimum of cosines, such as that of the nearest centre:
+/// what holds for any cosine there holds for that one, and it is one dimension in place of many.
+fn nearest_as_one(graph: &Graph, root: Id) -> Option<(Graph, Id)> {
+    let picks = |id: Id| matches!(graph.op(id), Op::Max | Op::Min);
+    let needed = graph.reachable(&[root]);
+    let mut cosine = vec![false; graph.len()];
+    for id in graph.ids() {
+        cosine[id.index()] = match graph.op(id) {
+            Op::Input(input, _) => domain::is_cosine(&graph.inputs[input as usize]),
+            _ => picks(id) && graph.args(id).iter().all(|arg| cosine[arg.index()]),
+        };
+    }
+    let of_cosines = |id: &Id| needed[id.index()] && picks(*id) && cosine[id.index()];
+    let all: Vec<Id> = graph.ids().filter(of_cosines).collect();
+    let inner: Vec<Id> = all.iter().flat_map(|&id| graph.args(id).to_vec()).collect();
+    let mut changed = graph.clone();
+    let mut with = HashMap::new();
+    for id in all.into_iter().filter(|id| !inner.contains(id)) {
+        let name = format!("nearest{}", with.len() + 1);
+        changed.inputs.push(Input::new(&name, Kind::Cosine, Axis::Matrix));
+        let at = if graph.shape(id) == Shape::Cell { At::Other } else { At::Target };
+        let fresh = changed.add(Op::Input(changed.inputs.len() as u32 - 1, at), &[]);
+        with.insert(id, fresh);
+    }
+    let root = replace(&mut changed, &[root], &with)[0];
+    (!with.is_empty()).then_some((changed, root))
+}
+
+fn open(model: &Model, at: &[Interval]) -> Verdict {
+    Verdict::Unknown { why: format!("no proof and no counterexample; open at {}", place(model, at)) }
+}
+
+/// What holds of each state without being claimed: its next value stays in its range, where that has an end.
+pub fn states(loss: &Loss, effort: Effort) -> Vec<(String, Verdict)> {
+    let mut found = Vec::new();
+    for update in &loss.updates {
+        let param = &loss.graph.params[update.param as usize];
+        if !param.low.is_finite() && !param.high.is_finite() {
+            continue;
+        }
+        found.push((format!("state {} stays in its range", param.name), stays(loss, update, effort)));
+    }
+    found
+}
+
+fn stays(loss: &Loss, update: &Update, effort: Effort) -> Verdict {
+    let param = &loss.graph.params[update.param as usize];
+    for (end, above) in [(param.low, true), (param.high, false)].into_iter().filter(|end| end.0.is_finite()) {
+        let mut graph = loss.graph.clone();
+        let number = graph.number(end);
+        let (args, what) = match above {
+            true => ([update.next, number], format!("the next {} less its lower bound", param.name)),
+            false => ([number, update.next], format!("the upper bound less the next {}", param.name)),
+        };
+        let over = graph.add(Op::Sub, &args);
+        if let Some(found) = refute::value(loss, &graph, over, &what, effort) {
+            return found;
+        }
+    }
+    let (simple, map) = without_detach(&loss.graph, &[update.next]);
+    let model = Model::new(&simple, &[map[update.next.index()].unwrap_or(update.next)], &[]);
+    let root = model.roots[0];
+    let outside = |value: Value| match value.defined {
+        true => (param.low - value.range.lo).max(value.range.hi - param.high),
+        false => f64::INFINITY,
+    };
+    match prove(&model, &|found| outside(found.at(root)), &|_| false, &|_| false, effort.boxes) {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
-            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
-        },
+        Outcome::Fails { at } | Outcome::Open { at, .. } => open(&model, &at),
     }
 }
 
@@ -222,24 +318,23 @@ fn not_below(loss: &Loss, value: Id, less: Option<Id>, what: &str, effort: Effor
     if let Some(found) = refute::value(loss, &graph, raw, what, effort) {
         return found;
     }
-    let (simple, map) = simplify(&graph, &[raw]);
+    // A value is the same without its stop-gradients.
+    let (simple, map) = without_detach(&graph, &[raw]);
     let root = map[raw.index()].unwrap_or(raw);
     let (model, outcome) = by_intervals(&simple, root, Sign::NotBelow, &[], effort);
     match outcome {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
-            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
-        },
+        Outcome::Fails { at } | Outcome::Open { at, .. } => open(&model, &at),
     }
 }
 
-/// Loss and gradient are numbers, nothing overflows.
+/// Loss, gradient and next states are numbers, nothing overflows.
 fn finite(loss: &Loss, effort: Effort) -> Verdict {
     if let Some(found) = refute::finite(loss, effort) {
         return found;
     }
     let gradient = loss.gradient();
-    let roots = gradient.roots().map(|root| root.1);
+    let roots: Vec<Id> = gradient.all_roots().into_iter().map(|root| root.1).collect();
     let model = Model::new(&gradient.loss.graph, &roots, &[]);
     let roots = model.roots.clone();
     let outcome = prove(
@@ -258,8 +353,6 @@ fn finite(loss: &Loss, effort: Effort) -> Verdict {
     );
     match outcome {
         Outcome::Holds { boxes: count } => Verdict::Proved { how: boxes(count) },
-        Outcome::Fails { at } | Outcome::Open { at, .. } => Verdict::Unknown {
-            why: format!("no proof and no counterexample; open at {}", place(&model, &at)),
-        },
+        Outcome::Fails { at } | Outcome::Open { at, .. } => open(&model, &at),
     }
 }

@@ -14,6 +14,7 @@ use marlo_ir::simplify::{simplify, without_detach};
 use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign, boxes, by_intervals, place, refute};
+use crate::domain;
 use crate::range::Model;
 use crate::range::search::{Outcome, prove};
 use crate::verdict::Verdict;
@@ -96,7 +97,12 @@ fn run(loss: &Loss, claim: &Claim) -> Option<Run> {
         };
         let kind = graph.node(leaf).kind;
         let name = graph.leaf(leaf)?;
-        graph.inputs.push(Input::new(&name, kind, axis));
+        let input = Input::new(&name, kind, axis);
+        let (low, high) = match graph.op(leaf) {
+            Op::Input(i, _) => domain::of_input(&graph.inputs[i as usize]),
+            _ => (input.low, input.high),
+        };
+        graph.inputs.push(Input { low, high, ..input });
         let input = graph.inputs.len() as u32 - 1;
         let fresh = graph.add(Op::Input(input, place), &[]);
         let fresh = replace(&mut graph, &at, &HashMap::from([(leaf, fresh)]));

@@ -1,15 +1,16 @@
 //! Counterexamples: round numbers first, so that what is found is small.
 
 use marlo_ir::eval::{Batch, Scalar as _, evaluate};
-use marlo_ir::graph::{Axis, Graph, Id};
+use marlo_ir::graph::{Axis, Graph, Id, Input};
 use marlo_ir::kind::Kind;
-use marlo_ir::loss::Loss;
+use marlo_ir::loss::{Loss, Update};
 use marlo_ir::op::{At, Op};
 use marlo_lang::{Claim, ClaimName};
 
 use super::{Effort, Sign};
 use crate::big::Big;
 use crate::cases::Case;
+use crate::domain;
 use crate::range::FAR;
 use crate::verdict::Verdict;
 
@@ -35,10 +36,11 @@ pub(super) fn settings(loss: &Loss, effort: Effort) -> Vec<Vec<f64>> {
     };
     let default: Vec<f64> = params
         .iter()
-        .map(|p| {
+        .zip(domain::defaults(&loss.graph, 2))
+        .map(|(p, start)| {
             let round = [1.0, 0.0].into_iter().find(|x| (p.low..=p.high).contains(x));
             let middle = || ends(p.low, p.high).iter().sum::<f64>() / 2.0;
-            p.default.or(round).unwrap_or_else(middle)
+            start.or(round).unwrap_or_else(middle)
         })
         .collect();
     let mut all = vec![default.clone()];
@@ -78,7 +80,7 @@ fn generator(seed: u64) -> impl FnMut() -> f64 {
 
 /// Rows of two classes over all pairs of round numbers, then rows of five drawn ones.
 fn rows(loss: &Loss) -> Vec<Vec<f64>> {
-    let pool: &[f64] = if loss.graph.inputs[0].name == "logit" { &LOGITS } else { &COSINES };
+    let pool: &[f64] = if domain::reads_cosines(&loss.graph) { &COSINES } else { &LOGITS };
     let mut rows: Vec<Vec<f64>> = Vec::new();
     for size in 1..=pool.len() {
         let last = pool[size - 1];
@@ -86,35 +88,63 @@ fn rows(loss: &Loss) -> Vec<Vec<f64>> {
         rows.extend(pool[..size - 1].iter().map(|&x| vec![x, last]));
     }
     let mut draw = generator(11);
-    let range = if pool == LOGITS { 20.0 } else { 1.0 };
+    let range = if domain::reads_cosines(&loss.graph) { 1.0 } else { 20.0 };
     for _ in 0..60 {
         rows.push((0..5).map(|_| ((2.0 * draw() - 1.0) * range * 100.0).round() / 100.0).collect());
     }
     rows
 }
 
-/// A batch of rows of one length, labelled 0.
+/// A batch of rows of one length, labelled 0. Further centres stand elsewhere, by turns.
 fn batch(loss: &Loss, rows: &[Vec<f64>], params: &[f64], turn: usize) -> Option<Batch<f64>> {
     let classes = rows.first()?.len();
-    let vectors = loss.graph.inputs[1..]
-        .iter()
-        .map(|input| {
-            let pool: &[f64] = match input.kind {
-                Kind::Norm | Kind::Scale => &NORMS,
-                Kind::Prob => &PROBABILITIES,
-                _ => &OTHERS,
-            };
-            let length = if input.axis == Axis::Rows { rows.len() } else { classes };
-            (input.name.clone(), (0..length).map(|at| pool[(at + turn) % pool.len()]).collect())
-        })
-        .collect();
-    Batch::new(loss, classes, rows.concat(), &vec![0; rows.len()], vectors, params.to_vec()).ok()
+    let matrix = rows.concat();
+    let further = loss.graph.inputs[1..].iter().map(|input| {
+        if input.axis == Axis::Matrix {
+            return centre(loss, &matrix, turn + input.centre as usize);
+        }
+        let pool = pool(input);
+        let length = domain::length(input, rows.len(), classes);
+        let mut values: Vec<f64> = (0..length).map(|at| pool[(at + turn) % pool.len()]).collect();
+        domain::add_up(input, &mut values);
+        values
+    });
+    let further: Vec<Vec<f64>> = further.collect();
+    domain::batch(loss, classes, &matrix, &vec![0; rows.len()], &further, params).ok()
+}
+
+/// The entries of a further centre for those of the first: the same, others of the same row, turned round, or apart.
+fn centre(loss: &Loss, matrix: &[f64], turn: usize) -> Vec<f64> {
+    let pool: &[f64] = if domain::reads_cosines(&loss.graph) { &COSINES } else { &LOGITS };
+    let entry = |(at, &x): (usize, &f64)| match turn % 4 {
+        0 => x,
+        1 => pool[(3 * at + turn) % pool.len()],
+        2 => -x,
+        _ => x / 2.0,
+    };
+    matrix.iter().enumerate().map(entry).collect()
+}
+
+/// Round values of an input, those in its range; or its ends.
+fn pool(input: &Input) -> Vec<f64> {
+    let round: &[f64] = match input.kind {
+        Kind::Norm | Kind::Scale => &NORMS,
+        Kind::Prob => &PROBABILITIES,
+        _ => &OTHERS,
+    };
+    let (low, high) = domain::of_input(input);
+    let ends = [low, high, low / 2.0 + high / 2.0]
+        .into_iter()
+        .filter(|x| x.is_finite() && input.kind.range() != (low, high));
+    let round = round.iter().copied().filter(|x| (low..=high).contains(x));
+    let pool: Vec<f64> = round.chain(ends).collect();
+    if pool.is_empty() { vec![low.clamp(-FAR, FAR)] } else { pool }
 }
 
 /// Every batch that is tried: many samples at once where they don't touch each other, else two.
-fn batches(loss: &Loss, effort: Effort) -> impl Iterator<Item = Batch<f64>> + use<'_> {
+fn batches(loss: &Loss, coupled: bool, effort: Effort) -> impl Iterator<Item = Batch<f64>> + use<'_> {
     let rows = rows(loss);
-    let together = if loss.couples_rows() { 2 } else { 512 };
+    let together = if coupled { 2 } else { 512 };
     settings(loss, effort).into_iter().enumerate().flat_map(move |(turn, params)| {
         let mut found = Vec::new();
         for same in rows.chunk_by(|a, b| a.len() == b.len()) {
@@ -125,18 +155,21 @@ fn batches(loss: &Loss, effort: Effort) -> impl Iterator<Item = Batch<f64>> + us
 }
 
 /// One sample of a batch as a batch of its own; the whole where samples touch each other.
-fn alone(loss: &Loss, batch: &Batch<f64>, row: usize) -> Batch<f64> {
-    if loss.couples_rows() {
+fn alone(loss: &Loss, coupled: bool, batch: &Batch<f64>, row: usize) -> Batch<f64> {
+    if coupled {
         return batch.clone();
     }
-    let vectors = loss.graph.inputs[1..].iter().zip(&batch.vectors);
+    let line = row * batch.classes..(row + 1) * batch.classes;
+    let vectors = loss.graph.inputs[1..].iter().zip(&batch.vectors).map(|(input, values)| match input.axis {
+        Axis::Rows => vec![values[row]],
+        Axis::Matrix => values[line.clone()].to_vec(),
+        Axis::Classes => values.clone(),
+    });
     Batch {
         rows: 1,
-        matrix: batch.matrix[row * batch.classes..(row + 1) * batch.classes].to_vec(),
+        matrix: batch.matrix[line.clone()].to_vec(),
         labels: vec![batch.labels[row]],
-        vectors: vectors
-            .map(|(input, values)| if input.axis == Axis::Rows { vec![values[row]] } else { values.clone() })
-            .collect(),
+        vectors: vectors.collect(),
         ..batch.clone()
     }
 }
@@ -162,30 +195,38 @@ fn spread(values: &[f64], batch: &Batch<f64>, row: usize, class: usize) -> f64 {
     }
 }
 
-/// A batch in which a derivative has the wrong sign.
-pub(super) fn gradient(loss: &Loss, at_target: bool, sign: Sign, effort: Effort) -> Option<Verdict> {
+/// A batch in which a derivative by a matrix has the wrong sign.
+pub(super) fn gradient(loss: &Loss, at: At, sign: Sign, effort: Effort) -> Option<Verdict> {
     let gradient = loss.row_gradient();
-    let roots = [gradient.target, gradient.other];
-    for batch in batches(loss, effort) {
-        let found = evaluate(&gradient.loss.graph, &roots, &batch);
+    let graph = &gradient.loss.graph;
+    let [targets, others] = [At::Target, At::Other].map(|at| super::by_matrices(loss, &gradient, at));
+    let roots: Vec<Id> = targets.iter().chain(&others).map(|root| root.1).collect();
+    let coupled = loss.couples_rows();
+    for batch in batches(loss, coupled, effort) {
+        let found = evaluate(graph, &roots, &batch);
         for row in 0..batch.rows {
-            let cell = |class| spread(&found[usize::from(class != 0)], &batch, row, class);
-            let largest = (0..batch.classes).map(|class| cell(class).abs()).fold(1e-250, f64::max);
-            let classes = if at_target { 0..1 } else { 1..batch.classes };
-            for class in classes {
-                let value = cell(class);
-                if value.is_finite() && sign.distance(value) > CLEAR * largest {
-                    let one = alone(loss, &batch, row);
-                    let place = if one.rows == 1 { (0, class) } else { (row, class) };
-                    let exact = exactly(&gradient.loss.graph, roots[usize::from(class != 0)], &one, place);
-                    if sign.distance(exact) <= CLEAR * largest {
-                        continue;
-                    }
-                    let what = if at_target { "y".to_owned() } else { format!("{class}") };
-                    let input = &loss.graph.inputs[0].name;
-                    let why = format!("the derivative of the loss by {input}[{what}] is {value:.6}");
-                    return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
+            // Root by root: the targets of all centres, then their other classes.
+            let place =
+                |centre: usize, class: usize| if class == 0 { centre } else { targets.len() + centre };
+            let cell = |centre: usize, class: usize| spread(&found[place(centre, class)], &batch, row, class);
+            let all =
+                (0..targets.len()).flat_map(|centre| (0..batch.classes).map(move |class| (centre, class)));
+            let largest = all.clone().map(|(centre, class)| cell(centre, class).abs()).fold(1e-250, f64::max);
+            for (centre, class) in all.filter(|(_, class)| (*class == 0) == (at == At::Target)) {
+                let value = cell(centre, class);
+                if !value.is_finite() || sign.distance(value) <= CLEAR * largest {
+                    continue;
                 }
+                let one = alone(loss, coupled, &batch, row);
+                let exact_at = if one.rows == 1 { (0, class) } else { (row, class) };
+                let exact = exactly(graph, roots[place(centre, class)], &one, exact_at);
+                if sign.distance(exact) <= CLEAR * largest {
+                    continue;
+                }
+                let what = if at == At::Target { "y".to_owned() } else { format!("{class}") };
+                let input = targets[centre].0.trim_end_matches("[y]");
+                let why = format!("the derivative of the loss by {input}[{what}] is {value:.6}");
+                return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
             }
         }
     }
@@ -194,7 +235,8 @@ pub(super) fn gradient(loss: &Loss, at_target: bool, sign: Sign, effort: Effort)
 
 /// A batch in which a value that is claimed not to be negative is.
 pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: Effort) -> Option<Verdict> {
-    for batch in batches(loss, effort) {
+    let coupled = loss.couples_rows() || graph.depends(value, Op::is_batch);
+    for batch in batches(loss, coupled, effort) {
         let found = evaluate(graph, &[value], &batch).remove(0);
         let count = if found.len() == batch.rows * batch.classes { batch.classes } else { 1 };
         for row in 0..batch.rows {
@@ -202,7 +244,7 @@ pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: E
                 let x = spread(&found, &batch, row, class);
                 if x < -CLEAR {
                     let why = format!("{what} is {x:.6}");
-                    let one = alone(loss, &batch, row);
+                    let one = alone(loss, coupled, &batch, row);
                     let place = if one.rows == 1 { (0, class) } else { (row, class) };
                     if exactly(graph, value, &one, place) >= -CLEAR {
                         continue;
@@ -215,17 +257,21 @@ pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: E
     None
 }
 
-/// A batch whose loss or gradient is not a number, or infinite.
+/// A batch whose loss, gradient or next state is not a number, or infinite.
 pub(super) fn finite(loss: &Loss, effort: Effort) -> Option<Verdict> {
     let gradient = loss.gradient();
-    let roots = gradient.roots();
-    for batch in batches(loss, effort) {
-        let found = evaluate(&gradient.loss.graph, &roots.map(|root| root.1), &batch);
-        for (values, (name, _)) in found.iter().zip(roots) {
+    let roots = gradient.all_roots();
+    let ids: Vec<Id> = roots.iter().map(|root| root.1).collect();
+    // The mean of the losses is the only thing that couples samples in most, and it is finite where each loss is.
+    let next = |update: &Update| loss.graph.depends(update.next, Op::is_batch);
+    let coupled = loss.couples_rows() || loss.updates.iter().any(next);
+    for batch in batches(loss, coupled, effort) {
+        let found = evaluate(&gradient.loss.graph, &ids, &batch);
+        for (values, (name, _)) in found.iter().zip(&roots) {
             if let Some(at) = values.iter().position(|x| !x.is_finite()) {
                 let row = if values.len() > batch.rows { at / batch.classes } else { at.min(batch.rows - 1) };
                 let why = format!("{name} is {}", values[at]);
-                let one = alone(loss, &batch, row);
+                let one = alone(loss, coupled, &batch, row);
                 return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
             }
         }
@@ -290,12 +336,10 @@ fn declared(graph: &Graph, x: Id) -> (f64, f64) {
             let param = &graph.params[p as usize];
             (param.low.max(-FAR), param.high.min(FAR))
         }
-        Op::Input(0, _) if graph.inputs[0].name == "cos" => (-1.0, 1.0),
-        Op::Input(i, _) => match graph.inputs[i as usize].kind {
-            Kind::Prob => (0.0, 1.0),
-            Kind::Norm | Kind::Scale => (0.0, FAR),
-            _ => (-FAR, FAR),
-        },
+        Op::Input(i, _) => {
+            let (low, high) = domain::of_input(&graph.inputs[i as usize]);
+            (low.max(-FAR), high.min(FAR))
+        }
         _ => (-FAR, FAR),
     }
 }

@@ -9,11 +9,12 @@
 mod pair;
 
 use marlo_ir::eval::{Batch, Outcome, Scalar, on_border};
-use marlo_ir::loss::Loss;
+use marlo_ir::loss::{Loss, Wrt};
 
 use crate::big::{Big, Precision};
 use crate::cases::{Case, Stratum, cases};
-use crate::oracle::{Subject, largest};
+use crate::domain;
+use crate::oracle::{Slot, Subject, group_sizes};
 use crate::tracked::Tracked;
 
 pub use pair::{Counterexample, Pair, Place};
@@ -39,10 +40,37 @@ impl Default for Effort {
     }
 }
 
-/// Loss (B,) and gradient (B, C) as a backend gives them, or why it gives none.
-pub type Numbers = Result<(Vec<f64>, Vec<f64>), String>;
+/// What a backend gives.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Each sample's loss, (B,).
+    pub loss: Vec<f64>,
+    /// The gradient by the matrix, (B, C), or (B, C, K) for K centres a class.
+    pub gradient: Vec<f64>,
+    /// Further derivatives, as in [`Outcome::partials`]: those that it has.
+    pub partials: Vec<(Wrt, Vec<f64>)>,
+    /// The next value of each state; empty where it gives none.
+    pub states: Vec<f64>,
+}
 
-/// A claimed gradient: (B, C) for a batch, or why there is none.
+impl From<(Vec<f64>, Vec<f64>)> for Found {
+    fn from((loss, gradient): (Vec<f64>, Vec<f64>)) -> Self {
+        Found { loss, gradient, ..Found::default() }
+    }
+}
+
+impl<S: Scalar> From<Outcome<S>> for Found {
+    fn from(found: Outcome<S>) -> Self {
+        let wide = |values: Vec<S>| values.into_iter().map(S::to_f64).collect::<Vec<f64>>();
+        let partials = found.partials.into_iter().map(|(by, values)| (by, wide(values))).collect();
+        Found { loss: wide(found.loss), gradient: wide(found.gradient), partials, states: wide(found.states) }
+    }
+}
+
+/// What a backend gives, or why it gives nothing.
+pub type Numbers = Result<Found, String>;
+
+/// A claimed gradient: (B, C) for a batch, or (B, C, K), or why there is none.
 pub type Claim<'a> = &'a dyn Fn(&Batch<f64>) -> Result<Vec<f64>, String>;
 
 /// Another backend, held against the reference.
@@ -84,9 +112,13 @@ const FLUSHED: f64 = 1e-30;
 /// What the two oracles may differ by, relative to the largest entry of the row.
 const ORACLES: f64 = 1e-18;
 
+/// A derivative by something else than a matrix may hold ln(1 - p), which 256 bits don't tell from 0 for a p below 1e-77:
+/// below this they are no oracle for it.
+const LEAST_FURTHER: f64 = 1e-65;
+
 /// Checks the derived gradient of a loss against its oracles, and each witness against the reference.
 pub fn check(loss: &Loss, witnesses: &[Witness<'_>], effort: &Effort) -> Report {
-    let subject = Subject::of(loss);
+    let subject = Subject::by(loss, &domain::everything(loss));
     let drawn = cases(loss, effort.cases, effort.seed);
     // Every stratum has its share of the dear ones.
     let some = &drawn[..effort.differences.min(drawn.len())];
@@ -96,7 +128,7 @@ pub fn check(loss: &Loss, witnesses: &[Witness<'_>], effort: &Effort) -> Report 
     let mut pairs = vec![
         pair("loss, f64 and 256 bits", &drawn, &|case| subject.loss_value(case, effort.slack)),
         pair("gradient and dual numbers, 256 bits", &drawn, &|case| {
-            subject.claimed(case, effort.slack, &|batch| Ok(subject.derived::<f64>(batch).gradient))
+            subject.claimed(case, effort.slack, &|batch| Ok(Subject::flat(&subject.derived::<f64>(batch))))
         }),
         pair("gradient and dual numbers, f64", &drawn, &|case| subject.both_rounded(case, effort.slack)),
         pair("dual numbers and differences, 256 bits", some, &|case| subject.oracles(case)),
@@ -108,7 +140,7 @@ pub fn check(loss: &Loss, witnesses: &[Witness<'_>], effort: &Effort) -> Report 
     Report { strata: counted(&drawn), pairs }
 }
 
-/// Checks any gradient of a loss, (B, C) for a batch, against dual numbers of 256 bits.
+/// Checks any gradient of a loss by its matrix against dual numbers of 256 bits.
 pub fn check_derivative(loss: &Loss, gradient: Claim<'_>, cases: &[Case], slack: f64) -> Pair {
     let subject = Subject::of(loss);
     Pair::judge(loss, "gradient and dual numbers, 256 bits", cases, &|case| {
@@ -128,37 +160,52 @@ fn distance(found: f64, exact: Big) -> f64 {
 }
 
 impl Subject<'_> {
-    /// The derived f64 loss against the program as it was written.
+    /// The derived f64 loss and next states against the program as it was written.
     fn loss_value(&self, case: &Case, slack: f64) -> Option<Judgement> {
         let batch = case.batch(self.loss).ok()?;
-        let found = self.derived::<Tracked>(&batch).loss;
-        let exact = self.written::<Big>(&batch);
+        let found = self.derived::<Tracked>(&batch);
+        let (exact, states) = self.written::<Big>(&batch);
         let doubt = self.in_doubt(&batch);
-        let entry = |row: usize| Entry {
+        let entry = |of: Option<String>, row: usize, exact: Big, found: Tracked| Entry {
+            of,
             row,
             class: None,
-            expected: exact[row].to_f64(),
-            found: found[row].value,
-            off: distance(found[row].value, exact[row]),
-            allowed: slack * found[row].error,
-            size: exact[row].to_f64().abs().max(1.0),
+            expected: exact.to_f64(),
+            found: found.value,
+            off: distance(found.value, exact),
+            allowed: slack * found.error,
+            size: exact.to_f64().abs().max(1.0),
         };
-        let entries = (0..batch.rows).filter(|row| !doubt[*row]).map(entry).collect();
+        let rows = (0..batch.rows).filter(|row| !doubt[*row]);
+        let mut entries: Vec<Entry> = rows.map(|row| entry(None, row, exact[row], found.loss[row])).collect();
+        // A state is one for the batch: where any row is in doubt, so is it.
+        let sure = !doubt.contains(&true);
+        for (at, (&exact, &found)) in states.iter().zip(&found.states).enumerate().filter(|_| sure) {
+            entries.push(entry(Some(self.next_of(at)), 0, exact, found));
+        }
         Some(Judgement { entries, on_border: count(&doubt), error: None })
     }
 
-    /// A gradient against dual numbers of 256 bits.
+    /// The next value of a state, in words.
+    fn next_of(&self, update: usize) -> String {
+        let state = self.loss.updates.get(update).map(|u| &self.loss.graph.params[u.param as usize].name);
+        format!("the next {}", state.map_or("state", String::as_str))
+    }
+
+    /// A gradient, or all derivatives, against dual numbers of 256 bits.
     fn claimed(&self, case: &Case, slack: f64, gradient: Claim<'_>) -> Option<Judgement> {
         let batch = case.batch(self.loss).ok()?;
-        let found = match checked(gradient(&batch), batch.matrix.len()) {
+        let bound = Subject::flat(&self.derived::<Tracked>(&batch));
+        let found = match checked(gradient(&batch), bound.len()) {
             Ok(found) => found,
             Err(error) => return Some(Judgement { error: Some(error), ..Judgement::default() }),
         };
-        let bound = self.derived::<Tracked>(&batch).gradient;
         let exact = self.by_dual::<Big>(&batch);
         let convention = self.convention(&batch, &bound);
-        Some(self.gradient_entries(&batch, &exact, |at| {
-            (found[at], distance(found[at], exact[at]), slack * bound[at].error + convention[at])
+        let floor = |slot: &Slot| if slot.class.is_some() { 0.0 } else { LEAST_FURTHER };
+        Some(self.gradient_entries(&batch, &exact, |at, slot, _| {
+            let allowed = slack * bound[at].error + convention[at] + floor(slot);
+            (found[at], distance(found[at], exact[at]), allowed)
         }))
     }
 
@@ -166,11 +213,11 @@ impl Subject<'_> {
     /// nearest cosine inside, and the terms beside the singular one are what a formula makes them; where it is finite,
     /// nothing. The singular part is found by its dependence on how near the nearest cosine is.
     fn convention(&self, batch: &Batch<f64>, found: &[Tracked]) -> Vec<f64> {
-        if !batch.matrix.iter().any(|x| x.abs() == 1.0) {
+        if !self.at_end(batch) {
             return vec![0.0; found.len()];
         }
         let farther = Batch { resolution: 4.0 * batch.resolution, ..batch.clone() };
-        let moved = self.derived::<f64>(&farther).gradient;
+        let moved = Subject::flat(&self.derived::<f64>(&farther));
         let nearest_angle = (2.0 * batch.resolution).sqrt();
         let singular = |(a, b): (&Tracked, f64)| BESIDE * nearest_angle * 2.0 * (a.value - b).abs();
         found.iter().zip(moved).map(singular).collect()
@@ -179,11 +226,11 @@ impl Subject<'_> {
     /// The derived gradient against dual numbers, both in f64.
     fn both_rounded(&self, case: &Case, slack: f64) -> Option<Judgement> {
         let batch = case.batch(self.loss).ok()?;
-        let found = self.derived::<Tracked>(&batch).gradient;
+        let found = Subject::flat(&self.derived::<Tracked>(&batch));
         let dual = self.by_dual::<Tracked>(&batch);
         let exact: Vec<Big> = dual.iter().map(|d| Big::from_f64(d.value)).collect();
         let convention = self.convention(&batch, &found);
-        Some(self.gradient_entries(&batch, &exact, |at| {
+        Some(self.gradient_entries(&batch, &exact, |at, _, _| {
             let allowed = slack * (found[at].error + dual[at].error) + convention[at];
             (found[at].value, (found[at].value - dual[at].value).abs(), allowed)
         }))
@@ -194,74 +241,115 @@ impl Subject<'_> {
         let batch = case.batch(self.loss).ok()?;
         let dual = self.by_dual::<Big>(&batch);
         let differences = self.by_difference(&batch);
-        let sizes = largest(&rounded(&dual), batch.classes);
-        Some(self.gradient_entries(&batch, &dual, |at| match differences[at] {
+        Some(self.gradient_entries(&batch, &dual, |at, _, size| match differences[at] {
             Some(found) => {
                 let off = (found - dual[at]).abs().to_f64();
-                (found.to_f64(), off, ORACLES * sizes[at / batch.classes].max(1e-17))
+                (found.to_f64(), off, ORACLES * size.max(1e-17))
             }
             None => (f64::NAN, f64::NAN, f64::INFINITY),
         }))
     }
 
-    /// The entries of all rows that are not in doubt; `judge` gives what was found, how far it is off, and what is allowed.
+    /// The entries that are not in doubt: those of rows that are not, and what is summed over the batch where none is.
+    /// `judge` gets the place, what it is and the largest size beside it, and gives what was found, how far it is off, and what is
+    /// allowed.
     fn gradient_entries(
         &self,
         batch: &Batch<f64>,
         exact: &[Big],
-        judge: impl Fn(usize) -> (f64, f64, f64),
+        judge: impl Fn(usize, &Slot, f64) -> (f64, f64, f64),
     ) -> Judgement {
         let doubt = self.in_doubt(batch);
         let expected = rounded(exact);
-        let sizes = largest(&expected, batch.classes);
-        let entry = |at: usize| {
-            let (found, off, allowed) = judge(at);
-            let (row, class) = (at / batch.classes, at % batch.classes);
-            let size = sizes[row].max(f64::MIN_POSITIVE);
+        let slots = self.slots(batch);
+        let sizes = group_sizes(&slots, &expected);
+        let sure = |slot: &Slot| slot.row.map_or(!doubt.contains(&true), |row| !doubt[row]);
+        let entry = |(at, slot): (usize, &Slot)| {
+            let (found, off, allowed) = judge(at, slot, sizes[at]);
+            let size = sizes[at].max(f64::MIN_POSITIVE);
             // Where a rule of differentiation divides 0 by 0, dual numbers are no oracle.
             let allowed = if expected[at].is_nan() { f64::INFINITY } else { allowed };
-            Entry { row, class: Some(class), expected: expected[at], found, off, allowed, size }
+            let (of, row, class) = (slot.of.clone(), slot.row.unwrap_or_default(), slot.class);
+            Entry { of, row, class, expected: expected[at], found, off, allowed, size }
         };
-        let entries = (0..exact.len()).filter(|at| !doubt[at / batch.classes]).map(entry).collect();
+        let entries = slots.iter().enumerate().filter(|(_, slot)| sure(slot)).map(entry).collect();
         Judgement { entries, on_border: count(&doubt), error: None }
     }
 
     /// A backend against the reference on the inputs that it sees.
     fn witnessed(&self, case: &Case, witness: &Witness<'_>) -> Option<Judgement> {
         let batch = case.batch_in(self.loss, witness.precision).ok()?;
-        let reference = self.derived::<f64>(&batch);
+        let reference = Found::from(self.derived::<f64>(&batch));
         let unsure = self.unsure(&batch, witness.precision);
-        let known = |row: &usize| !unsure[*row] && finite(&reference, *row, batch.classes);
+        let width = reference.gradient.len() / batch.rows;
+        let line = |row: usize| row * width..(row + 1) * width;
+        let known = |row: &usize| {
+            let numbers = reference.gradient[line(*row)].iter().chain(Some(&reference.loss[*row]));
+            !unsure[*row] && numbers.into_iter().all(|x| x.is_finite())
+        };
         let rows: Vec<usize> = (0..batch.rows).filter(known).collect();
         let on_border = count(&unsure);
         if rows.is_empty() {
             return Some(Judgement { on_border, ..Judgement::default() });
         }
-        let found = (witness.run)(self.loss, &batch).and_then(|(loss, gradient)| {
-            Ok((checked(Ok(loss), batch.rows)?, checked(Ok(gradient), batch.matrix.len())?))
+        let found = (witness.run)(self.loss, &batch).and_then(|found| {
+            let loss = checked(Ok(found.loss), batch.rows)?;
+            let gradient = checked(Ok(found.gradient), reference.gradient.len())?;
+            Ok(Found { loss, gradient, ..found })
         });
-        let (loss, gradient) = match found {
+        let found = match found {
             Ok(found) => found,
             Err(error) => return Some(Judgement { error: Some(error), on_border, ..Judgement::default() }),
         };
-        let flushed = if witness.precision == Precision::F32 { FLUSHED } else { 0.0 };
-        let entry = |row: usize, class: Option<usize>, expected: f64, found: f64, size: f64| {
-            let (off, allowed) = ((found - expected).abs(), (witness.limit * size).max(flushed));
-            Entry { row, class, expected, found, off, allowed, size }
-        };
         // What f32 flushes to zero is not wrong: e^-87 times a scale and the slope of an angle.
-        let least = if witness.precision == Precision::F32 { 1e-30 } else { 1e-300 };
-        let sizes = largest(&reference.gradient, batch.classes);
+        let (flushed, least) = match witness.precision {
+            Precision::F32 => (FLUSHED, FLUSHED),
+            Precision::F64 => (0.0, 1e-300),
+        };
+        let slots = self.slots(&batch);
+        let entry = |slot: Slot, (expected, found): (f64, f64), size: f64| {
+            let (off, allowed) = ((found - expected).abs(), (witness.limit * size).max(flushed));
+            let (of, row, class) = (slot.of, slot.row.unwrap_or_default(), slot.class);
+            Entry { of, row, class, expected, found, off, allowed, size }
+        };
         let mut entries = Vec::new();
-        for row in rows {
+        for &row in &rows {
             let size = reference.loss[row].abs().max(1.0);
-            entries.push(entry(row, None, reference.loss[row], loss[row], size));
-            for class in 0..batch.classes {
-                let (at, size) = (row * batch.classes + class, sizes[row].max(least));
-                entries.push(entry(row, Some(class), reference.gradient[at], gradient[at], size));
+            entries.push(entry(Slot::of_row(row), (reference.loss[row], found.loss[row]), size));
+            let largest = reference.gradient[line(row)].iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+            for at in line(row) {
+                let pair = (reference.gradient[at], found.gradient[at]);
+                entries.push(entry(slots[at].clone(), pair, largest.max(least)));
+            }
+        }
+        if rows.len() == batch.rows {
+            for (slot, pair, size) in self.further(&reference, &found, &slots) {
+                entries.push(entry(slot, pair, size.max(least)));
             }
         }
         Some(Judgement { entries, on_border, error: None })
+    }
+
+    /// The further derivatives and the states that a backend gives, each with the reference's number first and its size.
+    fn further(&self, reference: &Found, found: &Found, slots: &[Slot]) -> Vec<(Slot, (f64, f64), f64)> {
+        let mut numbers = Vec::new();
+        let mut start = reference.gradient.len();
+        for (by, right) in &reference.partials {
+            let given = found.partials.iter().find(|partial| partial.0 == *by);
+            let size = right.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+            for (at, &right) in right.iter().enumerate().filter(|(_, right)| right.is_finite()) {
+                // A number that is missing is none.
+                let Some((_, given)) = given else { continue };
+                let given = given.get(at).copied().unwrap_or(f64::NAN);
+                numbers.push((slots[start + at].clone(), (right, given), size));
+            }
+            start += right.len();
+        }
+        for (at, (&right, &given)) in reference.states.iter().zip(&found.states).enumerate() {
+            let slot = Slot::named(self.next_of(at));
+            numbers.push((slot, (right, given), right.abs().max(1.0)));
+        }
+        numbers
     }
 
     /// Which rows a precision may decide the other way; all, where one row's gradient depends on the others.
@@ -286,12 +374,6 @@ fn count(rows: &[bool]) -> usize {
 
 fn rounded(exact: &[Big]) -> Vec<f64> {
     exact.iter().map(|x| x.to_f64()).collect()
-}
-
-/// Are the loss and the gradient of a row finite?
-fn finite(outcome: &Outcome<f64>, row: usize, classes: usize) -> bool {
-    let gradient = &outcome.gradient[row * classes..(row + 1) * classes];
-    outcome.loss[row].is_finite() && gradient.iter().all(|x| x.is_finite())
 }
 
 /// As many numbers as were asked for.

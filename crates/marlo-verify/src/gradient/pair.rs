@@ -28,7 +28,9 @@ pub struct Pair {
 pub struct Place {
     /// The hard place that the case was drawn for.
     pub stratum: Stratum,
-    /// The row.
+    /// What it is, in words, where row and class don't say it: a derivative by something else than the matrix, a state.
+    pub of: Option<String>,
+    /// The row; 0 for what has none.
     pub row: usize,
     /// The class of a gradient's entry; `None` for a loss.
     pub class: Option<usize>,
@@ -38,6 +40,17 @@ pub struct Place {
     pub found: f64,
     /// |found − expected|, relative to the largest entry of the row.
     pub deviation: f64,
+}
+
+impl Place {
+    /// What stands there, in words.
+    pub fn what(&self) -> String {
+        match (&self.of, self.class) {
+            (Some(of), _) => of.clone(),
+            (None, Some(class)) => format!("the gradient at row {}, class {class}", self.row),
+            (None, None) => format!("the loss at row {}", self.row),
+        }
+    }
 }
 
 /// A case on which a claim fails.
@@ -56,6 +69,7 @@ pub struct Counterexample {
 /// A number to be judged.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
+    pub(super) of: Option<String>,
     pub(super) row: usize,
     pub(super) class: Option<usize>,
     pub(super) expected: f64,
@@ -84,6 +98,7 @@ impl Entry {
     fn place(&self, stratum: Stratum) -> Place {
         Place {
             stratum,
+            of: self.of.clone(),
             row: self.row,
             class: self.class,
             expected: self.expected,

@@ -90,12 +90,9 @@ fn witnesses_are_compared_on_what_they_see() {
     let single = |_: &Loss, batch: &Batch<f64>| -> Numbers {
         let found = subject.derived::<f32>(batch);
         let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect();
-        Ok((wide(found.loss), wide(found.gradient)))
+        Ok((wide(found.loss), wide(found.gradient)).into())
     };
-    let double = |_: &Loss, batch: &Batch<f64>| -> Numbers {
-        let found = subject.derived::<f64>(batch);
-        Ok((found.loss, found.gradient))
-    };
+    let double = |_: &Loss, batch: &Batch<f64>| -> Numbers { Ok(subject.derived::<f64>(batch).into()) };
     let witness = |run, precision, limit| Witness { name: "formula", precision, limit, run };
     let effort = Effort { differences: 0, ..SMALL };
     let good = [witness(&single as &_, Precision::F32, 2e-4), witness(&double as &_, Precision::F64, 1e-12)];

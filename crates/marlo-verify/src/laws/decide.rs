@@ -1,7 +1,7 @@
 //! The verdict on a law.
 
 use marlo_ir::graph::{Graph, Id};
-use marlo_ir::loss::Loss;
+use marlo_ir::loss::{Gradient, Loss};
 use marlo_ir::op::Op;
 use marlo_lang::Law;
 
@@ -30,7 +30,7 @@ impl Default for Limits {
     }
 }
 
-/// Do the gradients by the matrix agree, too?
+/// Do the gradients agree, too: by the matrices, and by the norms of embeddings?
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gradients {
     /// They agree in so many cases.
@@ -93,15 +93,19 @@ pub fn decide(law: &Law) -> LawVerdict {
     decide_losses(&law.left, &law.right, Limits::default())
 }
 
-/// Decides whether two losses over the same declarations are equal.
+/// Decides whether two losses over the same declarations are equal, and whether the states that both carry on go on alike.
 pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
     if left.graph.params != right.graph.params || left.graph.inputs != right.graph.inputs {
         return LawVerdict::Unknown { why: "the two sides declare different parameters or inputs".into() };
     }
+    let one_sided = left.updates.is_empty() || right.updates.is_empty();
+    if !one_sided && !same_states(left, right) {
+        return LawVerdict::Unknown { why: "the two sides carry on different states".into() };
+    }
     let (graph, a, b) = joined(left, right);
     let cases = match sample::values(left, right) {
         Sampled::Agree { cases } => cases,
-        Sampled::Differ(counterexample) => return refuted(&graph, a, b, counterexample),
+        Sampled::Differ(counterexample) => return refuted(left, right, counterexample),
     };
     let proof = equal(&graph, a, b, limits);
     let gradients = match sample::gradients(left, right) {
@@ -117,9 +121,12 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
             why: format!("the rules of the verifier contradict each other: {what}"),
         };
     }
-    let shown = normal_form || proof.rewriting.is_ok();
+    let loss_shown = normal_form || proof.rewriting.is_ok();
+    let unlike = unlike_states(left, right, limits);
+    let shown = loss_shown && unlike.is_none();
     // Equal values have equal derivatives, but for stop-gradients: there the derivatives are asked themselves.
-    let stops = [left, right].iter().any(|loss| loss.graph.depends(loss.total, |op| op == Op::Detach));
+    let stop = |op: Op| matches!(op, Op::Detach | Op::PickI);
+    let stops = [left, right].iter().any(|loss| loss.graph.depends(loss.total, stop));
     let agree = matches!(gradients, Gradients::Agree { .. });
     if shown && open.is_empty() && stops && agree && !same_gradient(left, right) {
         let why_not_proved =
@@ -130,7 +137,10 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
         let Equality { rewriting, side_conditions, .. } = proof;
         return LawVerdict::Proved { normal_form, rewriting, side_conditions, gradients };
     }
-    let why_not_proved = match (shown, proof.normal_form, &proof.rewriting) {
+    let why_not_proved = match (loss_shown, proof.normal_form, &proof.rewriting) {
+        (true, ..) if open.is_empty() => {
+            format!("the losses are proved equal, the next {} is not", unlike.unwrap_or_default())
+        }
         (true, ..) => format!("it is proved only where {}", open.join(", ")),
         (_, Sameness::Unknown(stuck), Err(none)) => format!("{stuck}, and {none}"),
         (_, _, Err(none)) => format!("the normal forms differ, and {none}"),
@@ -148,15 +158,48 @@ pub fn decide_losses(left: &Loss, right: &Loss, limits: Limits) -> LawVerdict {
 fn same_gradient(left: &Loss, right: &Loss) -> bool {
     let (a, b) = (left.gradient(), right.gradient());
     let mut graph = b.loss.graph.clone();
-    let roots = copied(&mut graph, &a.loss.graph, &[a.target, a.other]);
+    let slopes = |gradient: &Gradient| {
+        let further = gradient.partials.iter().flat_map(|partial| [partial.target, partial.other]);
+        [gradient.target, gradient.other].into_iter().chain(further).collect::<Vec<Id>>()
+    };
+    let roots = copied(&mut graph, &a.loss.graph, &slopes(&a));
     let mut normaliser = Normaliser::new(&graph);
-    let pairs = roots.into_iter().zip([b.target, b.other]);
+    let pairs = roots.into_iter().zip(slopes(&b));
     pairs.into_iter().all(|(a, b)| normaliser.compare(a, b) == Sameness::Equal)
 }
 
+/// Do both sides carry on the same states?
+fn same_states(left: &Loss, right: &Loss) -> bool {
+    let both = sample::states(left, right).len();
+    both == left.updates.len() && both == right.updates.len()
+}
+
+/// The first state that both sides carry on and that is not proved to go on alike.
+///
+/// A state that one side alone carries on is a hyperparameter that is free: the law is about the loss and its gradient
+/// for each of its values, and says nothing of the next one.
+fn unlike_states(left: &Loss, right: &Loss, limits: Limits) -> Option<String> {
+    for (update, other) in sample::states(left, right) {
+        let mut graph = right.graph.clone();
+        let next = copied(&mut graph, &left.graph, &[update.next])[0];
+        let (sameness, conditions) = normal_form(&graph, next, other.next);
+        let alike = sameness == Sameness::Equal || rewriting(&graph, next, other.next, limits).is_ok();
+        if !alike || conditions.iter().any(|condition| !condition.holds) {
+            return Some(left.graph.params[update.param as usize].name.clone());
+        }
+    }
+    None
+}
+
 /// Numbers say that a law is false; a proof must not say otherwise.
-fn refuted(graph: &Graph, a: Id, b: Id, counterexample: Box<Counterexample>) -> LawVerdict {
-    let (normal_form, conditions) = normal_form(graph, a, b);
+fn refuted(left: &Loss, right: &Loss, counterexample: Box<Counterexample>) -> LawVerdict {
+    let state = sample::states(left, right)
+        .into_iter()
+        .find(|(update, _)| counterexample.what == sample::next_of(&left.graph, update));
+    let (of, other) = state.map_or((left.total, right.total), |(update, other)| (update.next, other.next));
+    let mut graph = right.graph.clone();
+    let of = copied(&mut graph, &left.graph, &[of])[0];
+    let (normal_form, conditions) = normal_form(&graph, of, other);
     if normal_form == Sameness::Equal && conditions.iter().all(|c| c.holds) {
         let (left, right) = (counterexample.left, counterexample.right);
         let why = format!(

@@ -1,11 +1,11 @@
 //! What is known of each value on the declared ranges: its [`Range`], from those of its arguments.
 
-use marlo_ir::graph::{Axis, Graph, Id, Input, Param};
-use marlo_ir::kind::Kind;
+use marlo_ir::graph::{Graph, Id, Input, Param};
 use marlo_ir::op::{At, Op};
 
 use super::exact::multiple_of_pi;
 use super::range::Range;
+use crate::domain;
 use crate::interval::Interval;
 
 /// The range of a literal; π itself lies between two floats.
@@ -20,24 +20,23 @@ pub(crate) fn literal(value: f64) -> Range {
 
 /// The declared range of a hyperparameter.
 pub(crate) fn param(param: &Param) -> Range {
-    // A bound such as pi/2 was rounded; it counts as allowed either way.
+    between(param.low, param.high)
+}
+
+/// The range of an input, as [`marlo_ir::eval::Batch::new`] checks it.
+pub(crate) fn input(input: &Input) -> Range {
+    let (low, high) = domain::of_input(input);
+    between(low, high)
+}
+
+/// Between two declared ends. A bound such as pi/2 was rounded; it counts as allowed either way.
+fn between(low: f64, high: f64) -> Range {
     let outside = |x: f64, up: bool| match multiple_of_pi(x) {
         Some(_) if up => x.next_up(),
         Some(_) => x.next_down(),
         None => x,
     };
-    Range::new(outside(param.low, false), outside(param.high, true))
-}
-
-/// The range of an input, as [`marlo_ir::eval::Batch::new`] checks it.
-pub(crate) fn input(input: &Input) -> Range {
-    match (input.axis, input.kind) {
-        (Axis::Matrix, Kind::Cosine) => Range::COSINE,
-        (Axis::Matrix, _) => Range::ANY,
-        (_, Kind::Prob) => Range::new(0.0, 1.0),
-        (_, Kind::Norm | Kind::Scale) => Range::new(0.0, f64::INFINITY),
-        _ => Range::ANY,
-    }
+    Range::new(outside(low, false), outside(high, true))
 }
 
 /// The range of a leaf.
@@ -49,6 +48,8 @@ pub(crate) fn leaf(graph: &Graph, op: Op) -> Range {
             graph.inputs.get(i as usize).map_or(Range::ANY, input)
         }
         Op::BatchSize | Op::Others => Range::new(1.0, f64::INFINITY),
+        // A law speaks of two classes or more.
+        Op::Classes => Range::new(2.0, f64::INFINITY),
         _ => Range::ANY,
     }
 }
@@ -75,6 +76,8 @@ pub(crate) fn of(op: Op, args: &[Range]) -> Range {
         (Op::Csc, [_]) => Range { lo: 1.0, hi: f64::INFINITY, nonzero: true },
         (Op::Detach | Op::MeanI | Op::MaxK, [x]) => *x,
         (Op::TopI, [x, _]) => *x,
+        (Op::PickI, [x, ..]) => *x,
+        (Op::RankI, _) => Range::NONNEGATIVE,
         (Op::Add, [x, y]) => x.add(*y),
         (Op::Sub, [x, y]) => x.sub(*y),
         (Op::Mul, [x, y]) => x.mul(*y),

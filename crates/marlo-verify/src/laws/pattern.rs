@@ -21,8 +21,19 @@ pub(crate) enum Pattern {
 pub(crate) type Bindings = BTreeMap<&'static str, TermId>;
 
 /// What rules speak of beside the operations on single values.
-const OTHERS: &[Op] =
-    &[Op::SumK, Op::MaxK, Op::LseK, Op::SumI, Op::MeanI, Op::TopI, Op::BatchSize, Op::Others];
+const OTHERS: &[Op] = &[
+    Op::SumK,
+    Op::MaxK,
+    Op::LseK,
+    Op::SumI,
+    Op::MeanI,
+    Op::TopI,
+    Op::RankI,
+    Op::PickI,
+    Op::BatchSize,
+    Op::Classes,
+    Op::Others,
+];
 
 impl Pattern {
     /// Reads `(add ?a 0)`. `None` where that is no pattern; a test reads every rule of the table.

@@ -1,9 +1,10 @@
 //! Points of a loss's domain: simple ones first, then random ones, ends and hard places among them.
 
 use marlo_ir::graph::{Axis, Graph};
-use marlo_ir::kind::Kind;
 
-use super::sample::{Point, input_range, sampled_range};
+use super::facts;
+use super::sample::{Point, sampled_range};
+use crate::domain;
 
 /// A small generator of random numbers (splitmix64): the same points on every run.
 #[derive(Clone, Debug)]
@@ -66,15 +67,17 @@ impl<'g> Points<'g> {
         if at >= TWO {
             matrix.push(0.2);
         }
-        let vectors = (1..self.graph.inputs.len()).map(|i| {
-            let count = if self.graph.inputs[i].axis == Axis::Rows { 1 } else { matrix.len() };
-            let (low, high) = sampled_range(input_range(self.graph, i));
-            (0..count)
-                .map(|c| if high <= 1.0 { low + (high - low) * (0.4 + 0.1 * c as f64) } else { 1.0 })
-                .collect()
+        let vectors = self.graph.inputs[1..].iter().map(|input| {
+            let (low, high) = sampled_range(facts::input(input));
+            let one = 1.0_f64.clamp(low, high);
+            let value =
+                |c: usize| if high <= 1.0 { low + (high - low) * (0.4 + 0.1 * c as f64) } else { one };
+            let mut values: Vec<f64> = (0..domain::length(input, 1, matrix.len())).map(value).collect();
+            domain::add_up(input, &mut values);
+            values
         });
         Point {
-            params: simple_values(self.graph),
+            params: simple_values(self.graph, matrix.len()),
             classes: matrix.len(),
             vectors: vectors.collect(),
             matrix,
@@ -84,33 +87,43 @@ impl<'g> Points<'g> {
 
     fn random(&mut self) -> Point {
         let (classes, rows) = (2 + self.random.below(4), 1 + self.random.below(3));
-        let params = self.graph.params.iter().map(|p| {
+        let starts = domain::defaults(self.graph, classes);
+        let params = self.graph.params.iter().zip(starts).map(|(p, start)| {
             let (low, high) = sampled_range(super::range::Range::new(p.low, p.high));
             match self.random.below(5) {
                 0 => low,
                 1 => high,
-                2 => p.default.unwrap_or(low),
+                2 => start.unwrap_or(low),
                 _ => self.random.between(low, high),
             }
         });
         let params = params.collect();
-        let cosine = self.graph.inputs.first().is_some_and(|i| i.kind == Kind::Cosine);
-        let matrix = (0..rows * classes)
-            .map(|_| if cosine { self.cosine() } else { self.random.between(-12.0, 12.0) });
-        let matrix = matrix.collect();
+        let matrix = self.entries(rows * classes);
         let labels = (0..rows).map(|_| self.random.below(classes) as i64).collect();
         let mut vectors = Vec::new();
-        for i in 1..self.graph.inputs.len() {
-            let count = if self.graph.inputs[i].axis == Axis::Rows { rows } else { classes };
-            let (low, high) = sampled_range(input_range(self.graph, i));
+        for input in &self.graph.inputs[1..] {
+            if input.axis == Axis::Matrix {
+                vectors.push(self.entries(rows * classes));
+                continue;
+            }
+            let (low, high) = sampled_range(facts::input(input));
             let one = |random: &mut Random| match random.below(6) {
                 0 => low,
                 1 => high,
                 _ => random.between(low, high),
             };
-            vectors.push((0..count).map(|_| one(&mut self.random)).collect());
+            let count = domain::length(input, rows, classes);
+            let mut values: Vec<f64> = (0..count).map(|_| one(&mut self.random)).collect();
+            domain::add_up(input, &mut values);
+            vectors.push(values);
         }
         Point { params, classes, matrix, labels, vectors }
+    }
+
+    /// Entries of a matrix.
+    fn entries(&mut self, count: usize) -> Vec<f64> {
+        let cosines = domain::reads_cosines(self.graph);
+        (0..count).map(|_| if cosines { self.cosine() } else { self.random.between(-12.0, 12.0) }).collect()
     }
 
     /// A cosine: anywhere, at an end or near it, at 0, or a round one.
@@ -141,10 +154,11 @@ impl Iterator for Points<'_> {
 }
 
 /// The hyperparameters' defaults, or the middle of their ranges.
-pub(super) fn simple_values(graph: &Graph) -> Vec<f64> {
+pub(super) fn simple_values(graph: &Graph, classes: usize) -> Vec<f64> {
     let middle = |low: f64, high: f64| {
         let (low, high) = sampled_range(super::range::Range::new(low, high));
         (low + high) / 2.0
     };
-    graph.params.iter().map(|p| p.default.unwrap_or_else(|| middle(p.low, p.high))).collect()
+    let starts = domain::defaults(graph, classes);
+    graph.params.iter().zip(starts).map(|(p, start)| start.unwrap_or_else(|| middle(p.low, p.high))).collect()
 }

@@ -237,6 +237,10 @@ pub(crate) const TABLE: &[Row] = rules! {
     "mean(ra) = r mean a":   "(mean[i] (mul ?r ?a))" => "(mul ?r (mean[i] ?a))" if OneForAll "?r";
     "mean(a+b) = mean a + mean b": "(mean[i] (add ?a ?b))" => "(add (mean[i] ?a) (mean[i] ?b))";
     "sum[i] a = B mean a":   "(sum[i] ?a)" => "(mul (batch) (mean[i] ?a))";
+    // Two classes or more, as everywhere here.
+    "C = (C-1)+1":          "(classes)" => "(add (others) 1)";
+    "rank(a+r) = rank a":   "(rank[i] (add ?a ?r))" => "(rank[i] ?a)" if OneForAll "?r";
+    "rank(ra) = rank a":    "(rank[i] (mul ?r ?a))" => "(rank[i] ?a)" if OneForAll "?r", Positive "?r";
     "top a 1 = mean a":      "(top[i] ?a 1)" => "(mean[i] ?a)";
 };
 

@@ -1,14 +1,14 @@
 //! Numbers: two losses at many points, simple ones first. Here a false law gets its counterexample.
 
 use marlo_ir::eval::{Batch, evaluate, on_border};
-use marlo_ir::graph::{Axis, Graph, Param};
-use marlo_ir::loss::{Gradient, Loss};
+use marlo_ir::graph::{Axis, Graph, Id, Input, Param};
+use marlo_ir::loss::{Gradient, Loss, Update};
 use marlo_ir::op::Op;
 
-use super::facts;
 use super::points::{Points, simple_values};
 use super::range::Range;
 use super::tracked::Tracked;
+use crate::domain;
 
 /// Inputs at which two losses differ, and what they are there.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,20 +65,51 @@ pub(super) struct Point {
 struct Pair<'a> {
     left: &'a Loss,
     right: &'a Loss,
-    roots: Vec<(&'static str, marlo_ir::graph::Id, marlo_ir::graph::Id)>,
+    roots: Vec<(String, Id, Id)>,
+    /// Are they derivatives?
+    slopes: bool,
 }
 
-/// Compares the values of two losses over the same declarations.
+/// Compares the values of two losses over the same declarations, and the next values of the states that both carry on.
 pub fn values(left: &Loss, right: &Loss) -> Sampled {
-    search(&Pair { left, right, roots: vec![("loss", left.total, right.total)] })
+    let mut roots = vec![("loss".to_owned(), left.total, right.total)];
+    for (update, other) in states(left, right) {
+        roots.push((next_of(&left.graph, &update), update.next, other.next));
+    }
+    search(&Pair { left: &watched(left), right: &watched(right), roots, slopes: false })
 }
 
-/// Compares their gradients by the matrix.
+/// The next value of a state, in words.
+pub(super) fn next_of(graph: &Graph, update: &Update) -> String {
+    format!("the next {}", graph.params[update.param as usize].name)
+}
+
+/// The loss with what its states go on to in its total, so that their decisions are seen as its own.
+fn watched(loss: &Loss) -> Loss {
+    let mut loss = loss.clone();
+    for update in &loss.updates {
+        loss.total = loss.graph.add(Op::Add, &[loss.total, update.next]);
+    }
+    loss
+}
+
+/// The states that both losses carry on, by name: declarations are the same, so a state is its place among them.
+pub(super) fn states(left: &Loss, right: &Loss) -> Vec<(Update, Update)> {
+    let other = |update: &Update| right.updates.iter().find(|other| other.param == update.param).copied();
+    left.updates.iter().filter_map(|update| Some((*update, other(update)?))).collect()
+}
+
+/// Compares their gradients: by the matrices, and by what else belongs to a gradient.
 pub fn gradients(left: &Loss, right: &Loss) -> Sampled {
     let (a, b): (Gradient, Gradient) = (left.gradient(), right.gradient());
-    let roots =
-        vec![("gradient at the label", a.target, b.target), ("gradient at another class", a.other, b.other)];
-    search(&Pair { left: &a.loss, right: &b.loss, roots })
+    let mut roots = vec![
+        ("gradient at the label".to_owned(), a.target, b.target),
+        ("gradient at another class".to_owned(), a.other, b.other),
+    ];
+    let named = |gradient: &Gradient| gradient.all_roots().into_iter().skip(gradient.roots().len());
+    let further = named(&a).zip(named(&b)).filter(|(a, _)| !a.0.starts_with("next "));
+    roots.extend(further.map(|(a, b)| (format!("gradient {}", a.0), a.1, b.1)));
+    search(&Pair { left: &a.loss, right: &b.loss, roots, slopes: true })
 }
 
 fn search(pair: &Pair) -> Sampled {
@@ -112,15 +143,17 @@ fn affordable(pair: &Pair) -> usize {
 }
 
 /// What differs, and both values.
-type Difference = (&'static str, f64, f64);
+type Difference = (String, f64, f64);
 
 /// The first difference at a point, or that there is none; `None`: the point is no evidence.
 fn compare(pair: &Pair, point: &Point) -> Option<Option<Difference>> {
     let plain = batch(pair.left, point)?;
     // At cos = ±1 a derivative by the cosine is a limit, and two forms may take two.
-    let cosines = pair.left.graph.inputs.first().is_some_and(|input| input.name == "cos");
-    let gradients = pair.roots.iter().any(|root| root.0 != "loss");
-    if gradients && cosines && plain.matrix.iter().any(|c| c.abs() == 1.0) {
+    let graph = &pair.left.graph;
+    let ends = |values: &Vec<f64>| values.iter().any(|c| c.abs() == 1.0);
+    let further = graph.inputs[1..].iter().zip(&plain.vectors).filter(|(input, _)| domain::is_cosine(input));
+    let at_end = ends(&plain.matrix) || further.map(|(_, values)| values).any(ends);
+    if pair.slopes && domain::reads_cosines(graph) && at_end {
         return None;
     }
     if [pair.left, pair.right].iter().any(|loss| on_border(loss, &plain, BORDER).contains(&true)) {
@@ -143,7 +176,7 @@ fn compare(pair: &Pair, point: &Point) -> Option<Option<Difference>> {
             }
             evidence = true;
             if !a.agrees(b) {
-                return Some(Some((*what, a.value, b.value)));
+                return Some(Some((what.clone(), a.value, b.value)));
             }
         }
     }
@@ -169,8 +202,8 @@ fn tracked(plain: &Batch<f64>) -> Batch<Tracked> {
 /// A point as a batch of numbers with error bounds.
 pub(super) fn tracked_batch(graph: &Graph, point: &Point) -> Option<Batch<Tracked>> {
     let labels = point.labels.iter().map(|&l| usize::try_from(l).ok()).collect::<Option<Vec<usize>>>()?;
-    let count = |axis: Axis| if axis == Axis::Rows { labels.len() } else { point.classes };
-    let fits = graph.inputs.iter().skip(1).zip(&point.vectors).all(|(input, v)| v.len() == count(input.axis));
+    let count = |input: &Input| domain::length(input, labels.len(), point.classes);
+    let fits = graph.inputs.iter().skip(1).zip(&point.vectors).all(|(input, v)| v.len() == count(input));
     let fits = fits && point.vectors.len() + 1 >= graph.inputs.len();
     (fits && labels.iter().all(|l| *l < point.classes)).then(|| {
         tracked(&Batch {
@@ -186,9 +219,7 @@ pub(super) fn tracked_batch(graph: &Graph, point: &Point) -> Option<Batch<Tracke
 }
 
 fn batch(loss: &Loss, point: &Point) -> Option<Batch<f64>> {
-    let names = loss.graph.inputs.iter().skip(1).map(|i| i.name.clone());
-    let vectors = names.zip(point.vectors.iter().cloned()).collect();
-    Batch::new(loss, point.classes, point.matrix.clone(), &point.labels, vectors, point.params.clone()).ok()
+    domain::batch(loss, point.classes, &point.matrix, &point.labels, &point.vectors, &point.params).ok()
 }
 
 /// A point that shows a difference, made simpler step by step.
@@ -201,15 +232,18 @@ fn simplest(pair: &Pair, mut point: Point) -> (Point, Option<Difference>) {
             (*point, found) = (simpler, Some(difference));
         }
     };
-    let defaults = Point { params: simple_values(&pair.left.graph), ..point.clone() };
+    let defaults = Point { params: simple_values(&pair.left.graph, point.classes), ..point.clone() };
     attempt(&mut point, defaults);
     if let Some(row) = (0..point.labels.len()).next().filter(|_| point.labels.len() > 1) {
-        let line = point.matrix[row * point.classes..(row + 1) * point.classes].to_vec();
-        let vectors = point.vectors.iter().zip(pair.left.graph.inputs.iter().skip(1));
-        let vectors =
-            vectors.map(|(v, input)| if input.axis == Axis::Rows { vec![v[row]] } else { v.clone() });
+        let line = row * point.classes..(row + 1) * point.classes;
+        let vectors = point.vectors.iter().zip(&pair.left.graph.inputs[1..]);
+        let vectors = vectors.map(|(v, input)| match input.axis {
+            Axis::Rows => vec![v[row]],
+            Axis::Matrix => v[line.clone()].to_vec(),
+            Axis::Classes => v.clone(),
+        });
         let one = Point {
-            matrix: line,
+            matrix: point.matrix[line.clone()].to_vec(),
             labels: vec![point.labels[row]],
             vectors: vectors.collect(),
             ..point.clone()
@@ -221,7 +255,8 @@ fn simplest(pair: &Pair, mut point: Point) -> (Point, Option<Difference>) {
         let round = |v: &[f64]| v.iter().map(|x| (x * scale).round() / scale).collect::<Vec<f64>>();
         let vectors = point.vectors.iter().map(|v| round(v)).collect();
         let kept = |(x, d): (&f64, f64)| if *x == d { d } else { (x * scale).round() / scale };
-        let params = point.params.iter().zip(simple_values(&pair.left.graph)).map(kept).collect();
+        let params =
+            point.params.iter().zip(simple_values(&pair.left.graph, point.classes)).map(kept).collect();
         let rounded = Point { matrix: round(&point.matrix), vectors, params, ..point.clone() };
         let inside =
             rounded.params.iter().zip(&pair.left.graph.params).all(|(x, p)| p.low <= *x && *x <= p.high);
@@ -240,7 +275,7 @@ fn counterexample(graph: &Graph, point: Point, (what, left, right): Difference) 
         matrix: point.matrix,
         labels: point.labels,
         vectors: names.zip(point.vectors).collect(),
-        what: what.into(),
+        what,
         left,
         right,
     }
@@ -251,9 +286,4 @@ pub(super) fn sampled_range(range: Range) -> (f64, f64) {
     let finite = |x: f64, other: f64| if x.is_finite() { x } else { other };
     let low = finite(range.lo, if range.hi.is_finite() { range.hi - 10.0 } else { -10.0 });
     (low, finite(range.hi, low.max(0.0) + 30.0))
-}
-
-/// The range of an input of a graph.
-pub(super) fn input_range(graph: &Graph, input: usize) -> Range {
-    graph.inputs.get(input).map_or(Range::ANY, facts::input)
 }

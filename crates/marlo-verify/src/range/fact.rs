@@ -15,6 +15,8 @@ pub(super) struct Fact {
     pub(super) upper: Option<Id>,
     pub(super) lower: Option<Id>,
     pub(super) when: Option<(Id, bool)>,
+    /// Is the bound met by some sample of the batch?
+    pub(super) met: bool,
 }
 
 /// `greater − less ≥ 0`
@@ -23,14 +25,16 @@ pub(super) struct Difference {
     pub(super) greater: Id,
     pub(super) less: Id,
     pub(super) when: Option<(Id, bool)>,
+    /// Is it 0 for some sample of the batch?
+    pub(super) met: bool,
 }
 
 /// The facts about x that a difference gives.
 pub(super) fn derive(raise: &mut Raise, x: Id, difference: Difference) -> Option<Fact> {
-    let Difference { greater, less, when } = difference;
+    let Difference { greater, less, when, met } = difference;
     let upper = shorter(raise, x, greater, less);
     let lower = shorter(raise, x, less, greater);
-    (upper.is_some() || lower.is_some()).then_some(Fact { x, upper, lower, when })
+    (upper.is_some() || lower.is_some()).then_some(Fact { x, upper, lower, when, met })
 }
 
 /// x + plus − minus, if that holds less than x.
@@ -51,7 +55,8 @@ fn weight(graph: &Graph, root: Id) -> usize {
     let needed = graph.reachable(&[root]);
     let counts = |id: &Id| {
         let op = graph.op(*id);
-        needed[id.index()] && (matches!(op, Op::Param(_) | Op::Input(..)) || op.is_class_reduction())
+        let leaf = matches!(op, Op::Param(_) | Op::Input(..) | Op::Classes | Op::Others);
+        needed[id.index()] && (leaf || op.is_class_reduction())
     };
     graph.ids().filter(counts).count()
 }

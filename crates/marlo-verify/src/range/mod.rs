@@ -12,6 +12,7 @@ mod fact;
 mod model;
 mod raise;
 pub mod search;
+mod shape;
 mod transfer;
 
 pub(crate) use model::written_out;

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::kind::Kind;
-use marlo_ir::op::{At, Op};
+use marlo_ir::op::Op;
 use marlo_ir::shape::Shape;
 use marlo_ir::simplify::simplify;
 
 use super::fact::{Difference, Fact, derive};
 use super::raise::Raise;
-use super::{FAR, transfer};
+use super::{CLASSES, FAR, shape, transfer};
+use crate::domain;
 use crate::interval::Interval;
 
 /// What is known of a node.
@@ -132,6 +133,11 @@ impl Model {
         self.graph.leaf(id).unwrap_or_default()
     }
 
+    /// What a leaf reads.
+    pub(crate) fn op(&self, id: Id) -> Op {
+        self.graph.op(id)
+    }
+
     /// The whole box.
     pub fn whole(&self) -> Bounds {
         Bounds { leaves: self.leaves.iter().map(|leaf| leaf.range).collect(), taken: Vec::new() }
@@ -146,6 +152,7 @@ impl Model {
             other_cell: vec![Value::of(Interval::ALL); self.graph.len()],
             clamp: HashMap::new(),
             turns: HashMap::new(),
+            others: self.others(bounds),
         };
         let narrows = !bounds.taken.is_empty() || !self.facts.is_empty() || !self.clamps.is_empty();
         for pass in 0..if narrows { 4 } else { 1 } {
@@ -155,6 +162,13 @@ impl Model {
             }
         }
         Some(state)
+    }
+
+    /// The number of other classes, max(C − 1, 1), where a box says something of C.
+    fn others(&self, bounds: &Bounds) -> Interval {
+        let at = self.leaves.iter().position(|leaf| self.graph.op(leaf.id) == Op::Classes);
+        let one = Interval::point(1.0);
+        at.map_or(Interval::new(1.0, CLASSES), |at| (bounds.leaves[at] - one).max(one))
     }
 
     fn pass(&self, bounds: &Bounds, state: &mut Enclosure) -> Option<()> {
@@ -212,25 +226,42 @@ impl Model {
         let op = self.graph.op(id);
         if op.is_class_reduction() {
             let of = if matches!(view, View::Focus | View::Cell) { View::Cell } else { View::OtherCell };
-            return transfer::over_classes(op, state.get(&self.graph, ids[0], of));
+            let term = state.get(&self.graph, ids[0], of);
+            if op == Op::SumK && shape::counts_tied(&self.graph, ids[0]) {
+                return Value { range: Interval::new(1.0, state.others.hi), ..term };
+            }
+            return transfer::over_classes(op, term, state.others);
         }
         if op.is_batch() || op == Op::KeptI {
-            return transfer::over_batch(op, || state.get(&self.graph, ids[0], View::OtherRow));
+            return self.over_batch(state, id);
         }
         let mut args = [Value::of(Interval::ALL); 3];
         for (slot, &arg) in args.iter_mut().zip(ids) {
             *slot = state.get(&self.graph, arg, view);
         }
         match op {
+            Op::Others => Value::of(state.others),
             Op::Div if self.graph.op(ids[0]) == Op::SumK && self.graph.op(ids[1]) == Op::Others => {
                 // A mean lies where its terms lie.
                 let of = if matches!(view, View::Focus | View::Cell) { View::Cell } else { View::OtherCell };
                 state.get(&self.graph, self.graph.args(ids[0])[0], of)
             }
             Op::Div
+                if self.graph.op(ids[0]) == Op::SumI && shape::counts_rows(&self.graph, ids[1]).is_some() =>
+            {
+                let sum = state.get(&self.graph, self.graph.args(ids[0])[0], View::OtherRow);
+                let factor = shape::counts_rows(&self.graph, ids[1]).unwrap_or(Interval::UNIT);
+                Value { range: sum.range * factor, turns: None, ..sum }
+            }
+            Op::Div
                 if self.graph.constant(ids[1]) == Some(std::f64::consts::PI) && args[0].turns.is_some() =>
             {
                 Value { range: args[0].turns.unwrap_or(args[0].range), turns: None, ..args[0] }
+            }
+            Op::Add => self.sum(state, id, view, &args),
+            Op::Mul if shape::same_sign(&self.graph, ids[0], ids[1]) => {
+                let product = transfer::apply(op, &args[..2]);
+                Value { range: product.range.within(Interval::new(0.0, f64::INFINITY)), ..product }
             }
             Op::Mul if ids[0] == ids[1] => Value { range: args[0].range.square(), turns: None, ..args[0] },
             Op::Sub if ids[0] == ids[1] && args[0].range.is_finite() => {
@@ -241,6 +272,49 @@ impl Model {
                 transfer::sin_ratio(&args, angle)
             }
             op => transfer::apply(op, &args[..ids.len()]),
+        }
+    }
+
+    /// A sum; a mixture of two values lies between them.
+    fn sum(&self, state: &Enclosure, id: Id, view: View, args: &[Value; 3]) -> Value {
+        let sum = transfer::apply(Op::Add, &args[..2]);
+        let Some(parts) = shape::mixture(&self.graph, id) else { return sum };
+        let [share, x, y] = parts.map(|part| state.get(&self.graph, part, view));
+        let both = x.range.hull(y.range);
+        let between = Interval::UNIT.covers(share.range) && both.is_finite();
+        Value { range: if between { sum.range.within(both) } else { sum.range }, ..sum }
+    }
+
+    /// An operation over the batch. Every sample is seen as another one, the one in focus too.
+    fn over_batch(&self, state: &Enclosure, id: Id) -> Value {
+        let op = self.graph.op(id);
+        let first = self.graph.args(id)[0];
+        let term = || state.get(&self.graph, first, View::OtherRow);
+        match shape::single(&self.graph, op, first) {
+            // Of all rows at most one has the rank: its value, or 0 where none has it.
+            Some((chosen, sure)) => {
+                let value = state.get(&self.graph, chosen, View::OtherRow);
+                let zero = Interval::point(0.0);
+                let range = if sure { value.range } else { value.range.hull(zero) };
+                Value { range, turns: None, ..value }
+            }
+            None => {
+                let value = transfer::over_batch(op, term);
+                let least = self.least_sum(op, first);
+                Value { range: value.range.within(Interval::new(least, f64::INFINITY)), ..value }
+            }
+        }
+    }
+
+    /// What Σ exp over the batch is not below where some sample's exponent is known: that of the greatest, less the greatest.
+    fn least_sum(&self, op: Op, term: Id) -> f64 {
+        let met = |fact: &&Fact| fact.met && self.graph.args(term).first() == Some(&fact.x);
+        let exponents = self.facts.iter().filter(met).filter_map(|fact| self.graph.constant(fact.upper?));
+        match (op, self.graph.op(term)) {
+            (Op::SumI, Op::Exp) => {
+                exponents.map(|x| Interval::point(x).exp().lo).fold(f64::NEG_INFINITY, f64::max)
+            }
+            _ => f64::NEG_INFINITY,
         }
     }
 
@@ -323,6 +397,8 @@ pub struct Enclosure {
     other_cell: Vec<Value>,
     clamp: HashMap<Id, Interval>,
     turns: HashMap<Id, Interval>,
+    /// The number of other classes.
+    others: Interval,
 }
 
 impl Enclosure {
@@ -385,12 +461,11 @@ fn declared(graph: &Graph, id: Id) -> Option<Interval> {
             let param = &graph.params[p as usize];
             far(param.low, param.high)
         }
-        Op::Input(0, _) if graph.inputs[0].name == "cos" => Interval::new(-1.0, 1.0),
-        Op::Input(i, At::Target | At::Other | At::Row) => match graph.inputs[i as usize].kind {
-            Kind::Prob => Interval::UNIT,
-            Kind::Norm | Kind::Scale => far(0.0, FAR),
-            _ => far(-FAR, FAR),
-        },
+        Op::Input(i, _) => {
+            let (low, high) = domain::of_input(&graph.inputs[i as usize]);
+            far(low, high)
+        }
+        Op::Classes => Interval::new(1.0, CLASSES),
         _ => return None,
     })
 }
@@ -398,12 +473,16 @@ fn declared(graph: &Graph, id: Id) -> Option<Interval> {
 /// Everything that is known to be ordered, applied to every argument of a function that cares.
 fn facts(raise: &mut Raise, roots: &[Id], between: &[(Id, Id, Id)]) -> Vec<Fact> {
     let mut differences: Vec<Difference> = Vec::new();
-    let mut known = |greater, less, when| differences.push(Difference { greater, less, when });
+    let mut known = |greater, less, when| differences.push(Difference { greater, less, when, met: false });
     for &(low, x, high) in between {
         known(x, low, None);
         known(high, x, None);
     }
     let graph = &raise.graph;
+    let count = |wanted: Op| graph.ids().find(|&id| graph.op(id) == wanted);
+    if let (Some(classes), Some(others)) = (count(Op::Classes), count(Op::Others)) {
+        known(classes, others, None);
+    }
     let mut angles: Vec<(Id, Id, Id)> = Vec::new();
     for id in graph.ids() {
         let args = graph.args(id);
@@ -417,11 +496,16 @@ fn facts(raise: &mut Raise, roots: &[Id], between: &[(Id, Id, Id)]) -> Vec<Fact>
             _ => {}
         }
     }
+    for id in graph.ids() {
+        if let Some(less) = shape::greatest_of(graph, id) {
+            differences.push(Difference { greater: id, less, when: None, met: true });
+        }
+    }
     // Cosines are ordered the other way than their angles in [0, π].
     for (mask, a, b) in angles {
         if let (Some(x), Some(y)) = (angle_of(raise, a), angle_of(raise, b)) {
-            differences.push(Difference { greater: x, less: y, when: Some((mask, true)) });
-            differences.push(Difference { greater: y, less: x, when: Some((mask, false)) });
+            differences.push(Difference { greater: x, less: y, when: Some((mask, true)), met: false });
+            differences.push(Difference { greater: y, less: x, when: Some((mask, false)), met: false });
         }
     }
     let graph = &raise.graph;
@@ -448,7 +532,9 @@ fn facts(raise: &mut Raise, roots: &[Id], between: &[(Id, Id, Id)]) -> Vec<Fact>
 pub(super) fn angle_of(raise: &mut Raise, id: Id) -> Option<Id> {
     let graph = &raise.graph;
     match graph.op(id) {
-        Op::Input(0, _) if graph.inputs[0].name == "cos" => Some(raise.graph.add(Op::Acos, &[id])),
+        Op::Input(i, _) if domain::is_cosine(&graph.inputs[i as usize]) => {
+            Some(raise.graph.add(Op::Acos, &[id]))
+        }
         // cos(π − x) has been folded to −cos x.
         Op::Neg if graph.op(graph.args(id)[0]) == Op::Cos => {
             let x = graph.args(graph.args(id)[0])[0];

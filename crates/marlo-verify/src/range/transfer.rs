@@ -39,7 +39,7 @@ pub(super) fn apply(op: Op, args: &[Value]) -> Value {
     let mut value = match args {
         [] => match op {
             Op::Const(n) => constant(n.get()),
-            Op::BatchSize | Op::Others => Value::of(Interval::new(1.0, CLASSES)),
+            Op::BatchSize => Value::of(Interval::new(1.0, CLASSES)),
             _ => Value::of(Interval::ALL),
         },
         [x] => unary(op, *x),
@@ -196,20 +196,17 @@ pub(super) fn sin_ratio(args: &[Value; 3], angle: Option<Value>) -> Value {
     Value { range, turns: None, defined }
 }
 
-/// A reduction over n other classes, for every n from 1 to [`CLASSES`], whose terms lie in a range.
-pub(super) fn over_classes(op: Op, term: Value) -> Value {
+/// A reduction over n terms that lie in a range, for every whole n in `count`.
+pub(super) fn over_classes(op: Op, term: Value, count: Interval) -> Value {
     let Interval { lo, hi } = term.range;
     let range = match op {
         // Terms that are all −∞ (weights of 0) count as no class.
         Op::LseK => {
-            let most = Interval::point(CLASSES).ln().hi;
+            let most = Interval::point(count.hi).ln().hi;
             let low = if lo == f64::NEG_INFINITY { NO_CLASS } else { lo };
             Interval { lo: low, hi: (Interval::point(hi.max(low)) + Interval::point(most)).hi }
         }
-        Op::SumK => {
-            let n = Interval::new(1.0, CLASSES);
-            term.range * n
-        }
+        Op::SumK => term.range * count,
         _ => term.range,
     };
     let infinite = op == Op::SumK && cancels(term.range, term.range) || hi == f64::INFINITY && op == Op::LseK;
@@ -221,8 +218,9 @@ pub(super) fn over_batch(op: Op, term: impl Fn() -> Value) -> Value {
     match op {
         Op::KeptI => Value::of(Interval::new(1.0, CLASSES)),
         Op::InTopI => Value { range: Interval::UNIT, ..term() },
-        Op::SumI => Value { turns: None, ..over_classes(Op::SumK, term()) },
-        // A mean lies where its terms lie.
+        Op::RankI => Value { range: Interval::new(0.0, CLASSES), turns: None, ..term() },
+        Op::SumI => Value { turns: None, ..over_classes(Op::SumK, term(), Interval::new(1.0, CLASSES)) },
+        // A mean, and the value of one of the samples, lie where all lie.
         _ => Value { turns: None, ..term() },
     }
 }

@@ -308,6 +308,11 @@ impl<'g> Normaliser<'g> {
             (Op::Input(i, at), _) => self.atom(Atom::Input(i, at)),
             (Op::BatchSize, _) => self.atom(Atom::BatchSize),
             (Op::Others, _) => self.atom(Atom::Others),
+            // A law speaks of two classes or more.
+            (Op::Classes, _) => {
+                let others = self.atom(Atom::Others)?;
+                self.add(&others, &Value::whole(1))
+            }
             (Op::Neg, [x]) => Ok(negated(x)),
             (Op::Detach, [x]) => Ok(x.clone()),
             (Op::Add, [x, y]) => self.add(x, y),
