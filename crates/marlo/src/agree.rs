@@ -2,6 +2,7 @@
 
 use marlo_ir::eval::{Batch, on_border};
 use marlo_ir::loss::Loss;
+use marlo_verify::gradient::reach;
 use marlo_wgsl::Gpu;
 
 use crate::backend::{Backend, BackendError, Outcome, Precision, on_gpu};
@@ -78,10 +79,11 @@ pub fn compare(
     let seen = narrow.convert::<f64>();
     let rounded = Backend::Reference.run(loss, &seen)?;
     let unsure = on_border(loss, &seen, BORDER_F32);
-    let single = |name, found: Outcome<f32>| distance(name, &rounded, &found, &unsure, LIMIT_F32);
+    let reach = reach(loss, wide);
+    let single = |name, found: Outcome<f32>| distance(name, &rounded, &found, &unsure, reach * LIMIT_F32);
     let double = Backend::Dfdx.run(loss, wide)?;
     let mut backends = vec![
-        distance("dfdx f64", &exact, &double, &on_border(loss, wide, BORDER_F64), LIMIT_F64),
+        distance("dfdx f64", &exact, &double, &on_border(loss, wide, BORDER_F64), reach * LIMIT_F64),
         single("dfdx f32", Backend::Dfdx.run(loss, narrow)?),
         single("reference f32", Backend::Reference.run(loss, narrow)?),
     ];

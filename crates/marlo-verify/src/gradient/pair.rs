@@ -103,7 +103,8 @@ impl Entry {
             class: self.class,
             expected: self.expected,
             found: self.found,
-            deviation: if self.off == 0.0 { 0.0 } else { self.off / self.size },
+            // Beside nothing but underflow there is no size to compare with.
+            deviation: if self.off == 0.0 || self.size < 1e-250 { 0.0 } else { self.off / self.size },
         }
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
             return Err(CliError::Usage(message));
         }
         if path.exists() {
-            let states = States::read(path, &loss, input.classes())?;
+            let states = States::read(path, &loss, input.classes(&loss))?;
             input = input.with_states(&states);
         }
     }

@@ -28,7 +28,8 @@ pub(crate) struct InputArgs {
     /// The class of each sample, (B,), int64
     #[arg(long, value_name = "Y.npy", requires = "cosines")]
     labels: Option<PathBuf>,
-    /// Cosines (or logits) of a sample, in f64, instead of --cosines; again for each sample
+    /// Cosines (or logits) of a sample, in f64, instead of --cosines; again for each sample. With K centres a class those of
+    /// the first class come first
     #[arg(long = "row", value_name = "C,C,..", value_parser = parse_numbers, allow_hyphen_values = true)]
     #[arg(requires = "row_labels", conflicts_with_all = ["cosines", "labels"])]
     rows: Vec<Vec<f64>>,
@@ -272,9 +273,10 @@ impl Input {
         })
     }
 
-    /// C.
-    pub(crate) fn classes(&self) -> usize {
-        self.matrix.shape()[1]
+    /// C, for a loss: a row of the command line holds all centres of a class, then those of the next.
+    pub(crate) fn classes(&self, loss: &Loss) -> usize {
+        let (width, centres) = (self.matrix.shape()[1], loss.graph.centres());
+        if self.inline && width.is_multiple_of(centres) { width / centres } else { width }
     }
 
     /// The number of steps made before this one.
@@ -306,7 +308,7 @@ impl Input {
     fn matrix<S: Precision>(&self, loss: &Loss) -> Result<Vec<S>, CliError> {
         let centres = loss.graph.centres();
         let found = self.matrix.shape().get(2).copied().unwrap_or(1);
-        if found == centres {
+        if found == centres || self.inline && self.matrix.shape()[1].is_multiple_of(centres) {
             return Ok(cast(&self.matrix));
         }
         if self.shipped {
@@ -326,7 +328,7 @@ impl Input {
     fn vectors<S: Precision>(&self, loss: &Loss) -> Vec<(String, Vec<S>)> {
         let mut vectors: Vec<(String, Vec<f64>)> =
             self.vectors.iter().map(|(name, values)| (name.clone(), cast(values))).collect();
-        let (rows, classes) = (self.labels.len(), self.classes());
+        let (rows, classes) = (self.labels.len(), self.classes(loss));
         if self.shipped {
             let given: Vec<String> = vectors.iter().map(|vector| vector.0.clone()).collect();
             vectors.extend(sample::inputs(loss, &self.labels, classes, &given));
@@ -338,7 +340,7 @@ impl Input {
 
     /// The checked batch for a loss, in a precision.
     pub(crate) fn batch<S: Precision>(&self, loss: &Loss) -> Result<Batch<S>, CliError> {
-        let classes = self.classes();
+        let classes = self.classes(loss);
         let moment = Moment { step: self.step(), classes };
         let set = self.set.iter().map(|(name, given)| Ok((name.clone(), given.at(name, moment)?)));
         let settings = settings(loss, &set.collect::<Result<Vec<_>, CliError>>()?, moment)?;
