@@ -24,7 +24,11 @@ const fn part<F>(used: &'static str, text: &'static str, formula: F) -> Part<F> 
 }
 
 /// The target's cosine with a margin, from the target's cosine.
-const MARGINS: [Part<fn(f64) -> f64>; 6] = [
+type Margin = fn(f64) -> f64;
+/// The logit of another class, from its cosine and the target's with its margin.
+type Guide = fn(f64, f64) -> f64;
+
+const MARGINS: [Part<Margin>; 6] = [
     part("", "cos[y]", |c| c),
     part("cosface", "cosface(s, 0.35).f", |c| c - 0.35),
     part("arcface", "arcface(s, 0.5).f", |c| (c.acos() + 0.5).cos()),
@@ -38,8 +42,7 @@ const MARGINS: [Part<fn(f64) -> f64>; 6] = [
     part("combined_margin", "combined_margin(s, 0.9, 0.4, 0.15).f", |c| (0.9 * c.acos() + 0.4).cos() - 0.15),
 ];
 
-/// The logit of another class, from its cosine and the target's with its margin.
-const GUIDES: [Part<fn(f64, f64) -> f64>; 4] = [
+const GUIDES: [Part<Guide>; 4] = [
     part("", "softmax(s * f, s * cos[k])", |c, _| S * c),
     part(
         "sv_softmax",
@@ -79,7 +82,7 @@ fn program(margin: &str, guide: &str, mining: &str, used: [&str; 3]) -> Loss {
 }
 
 /// The mean loss by the formulas.
-fn by_hand(batch: &Batch<f64>, margin: fn(f64) -> f64, guide: fn(f64, f64) -> f64, mining: OfSample) -> f64 {
+fn by_hand(batch: &Batch<f64>, margin: Margin, guide: Guide, mining: OfSample) -> f64 {
     let rows = batch.matrix.chunks(batch.classes).zip(&batch.labels);
     let of_sample = |(row, &label): (&[f64], &usize)| {
         let f = margin(row[label]);
@@ -108,7 +111,7 @@ fn every_margin_with_every_guide_and_every_mining() {
     assert!(compared > 6 * 4 * 4 * 2 * 20, "only {compared} numbers were compared");
 }
 
-type Formulas = (fn(f64) -> f64, fn(f64, f64) -> f64, OfSample);
+type Formulas = (Margin, Guide, OfSample);
 
 fn compare(loss: &Loss, place: &str, seed: u64, formulas: Formulas) -> usize {
     let batch = batch(loss, seed, 5, 7);

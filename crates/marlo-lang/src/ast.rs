@@ -145,7 +145,7 @@ pub enum Statement {
     /// A function that only this block knows.
     Function(Function),
     /// `state NAME: Kind = start then next`
-    State(State),
+    State(Box<State>),
 }
 
 /// `state t: Real = 0 in -1..1 then expr`: a value that is carried from step to step.

@@ -97,7 +97,7 @@ fn block(g: &mut Gen, depth: usize) -> Block {
             return Statement::Function(function(g, depth - 1));
         }
         if u8::arbitrary(g) % 4 == 0 {
-            return Statement::State(state(g));
+            return Statement::State(Box::new(state(g)));
         }
         Statement::Let(Let { name: name(g), index: index(g), value: expr(g, 5), span: Span::default() })
     });

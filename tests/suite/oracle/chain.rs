@@ -3,7 +3,7 @@
 //! With x̂ = x/|x|, ŵ = w/|w| and c = x̂·ŵ it is ∂c/∂x = (ŵ − c·x̂)/|x| and ∂c/∂w = (x̂ − c·ŵ)/|w|; a loss that reads the
 //! length of x or of w has the derivative by that times x̂ or ŵ beside it.
 
-use super::evaluate::Evaluation;
+use super::evaluate::{Evaluation, Found};
 use super::numbers::Inputs;
 use super::table::{Run, Weights};
 
@@ -39,7 +39,8 @@ pub(super) struct Chained {
     pub(super) dw: Vec<Sum>,
 }
 
-/// Chains the gradient of a program with that of the cosines or logits.
+/// Chains the gradient of a program with that of the cosines or logits: a column for each row of W, whether it is a class
+/// or one of its centres.
 pub(super) fn chained(evaluation: &Evaluation, gradient: &[f64], run: &Run, inputs: &Inputs) -> Chained {
     let width = inputs.x.shape[1];
     let mut found = Chained {
@@ -47,13 +48,13 @@ pub(super) fn chained(evaluation: &Evaluation, gradient: &[f64], run: &Run, inpu
         dw: vec![Sum::default(); inputs.w.data.len()],
     };
     let (norms, sizes) = (inputs.norms(), inputs.sizes());
-    let classes = evaluation.batch.classes;
-    for (at, (&g, &class)) in gradient.iter().zip(&evaluation.chosen).enumerate() {
-        let row = at / classes;
+    let columns = inputs.weights();
+    for (at, &g) in gradient.iter().enumerate() {
+        let (row, column) = (at / columns, at % columns);
         let x = &inputs.x.data[row * width..][..width];
-        let w = &inputs.w.data[class * width..][..width];
+        let w = &inputs.w.data[column * width..][..width];
         let dx = &mut found.dx[row * width..][..width];
-        let dw = &mut found.dw[class * width..][..width];
+        let dw = &mut found.dw[column * width..][..width];
         if evaluation.raw {
             (0..width).for_each(|d| {
                 dx[d].add(g, w[d]);
@@ -61,8 +62,8 @@ pub(super) fn chained(evaluation: &Evaluation, gradient: &[f64], run: &Run, inpu
             });
             continue;
         }
-        let c = inputs.cos.data[row * inputs.weights() + class];
-        let (a, b) = (norms[row], sizes[class]);
+        let c = inputs.cos.data[at];
+        let (a, b) = (norms[row], sizes[column]);
         for d in 0..width {
             let (x, w) = (x[d] / a, w[d] / b);
             dx[d].add(g, w / a);
@@ -79,7 +80,7 @@ pub(super) fn chained(evaluation: &Evaluation, gradient: &[f64], run: &Run, inpu
 
 impl Chained {
     /// Adds what comes by the lengths of x and W that the program reads.
-    pub(super) fn add_lengths(&mut self, evaluation: &Evaluation, run: &Run, inputs: &Inputs) {
+    pub(super) fn add_lengths(&mut self, found: &Found, run: &Run, inputs: &Inputs) {
         let width = inputs.x.shape[1];
         for (name, source) in &run.inputs {
             let (by, vectors, lengths) = match source.as_str() {
@@ -87,7 +88,7 @@ impl Chained {
                 "|W|" => (&mut self.dw, &inputs.w, inputs.sizes()),
                 _ => continue,
             };
-            for (line, partial) in evaluation.partial(name).into_iter().enumerate() {
+            for (line, &partial) in found.partial(name).iter().enumerate() {
                 let at = line * width..(line + 1) * width;
                 for (sum, v) in by[at.clone()].iter_mut().zip(&vectors.data[at]) {
                     sum.add(partial, v / lengths[line]);

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use marlo::Outcome;
-
 use super::chain::{Sum, chained};
-use super::evaluate::{Evaluation, compiled};
+use super::evaluate::{Evaluation, Found, States, compiled};
 use super::numbers::{Case, Oracle};
 use super::table::{Place, Variant};
 
@@ -24,6 +22,7 @@ pub(super) struct Tally {
     losses: usize,
     gradients: usize,
     chained: usize,
+    steps: usize,
     /// How much of what it may be off one of those that agree is off at most.
     nearest: f64,
     /// What did not agree, by what was compared.
@@ -58,6 +57,7 @@ impl Tally {
             What::Loss => self.losses += 1,
             What::Gradient => self.gradients += 1,
             What::Chained => self.chained += 1,
+            What::Step => self.steps += 1,
         }
     }
 
@@ -87,11 +87,12 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.losses + self.gradients + self.chained;
+        let all = self.losses + self.gradients + self.chained + self.steps;
         write!(
             f,
-            "{all} numbers: {} losses, {} derivatives by cosines and inputs, {} by x and W; the nearest to its limit at {:.2}",
-            self.losses, self.gradients, self.chained, self.nearest
+            "{all} numbers: {} losses, {} derivatives by cosines, logits and inputs, {} by x and W, {} states and schedules; \
+             the nearest to its limit at {:.2}",
+            self.losses, self.gradients, self.chained, self.steps, self.nearest
         )
     }
 }
@@ -105,6 +106,8 @@ pub(super) enum What {
     Gradient,
     /// By an entry of x or W.
     Chained,
+    /// What a step leaves or a schedule gives.
+    Step,
 }
 
 /// Numbers of ours beside those that were published.
@@ -134,31 +137,33 @@ pub(super) enum Parts {
 pub(super) fn pairs(
     variant: &Variant,
     evaluation: &Evaluation,
-    found: &Outcome<f64>,
+    found: &Found,
     parts: Parts,
     case: &mut Case<'_>,
 ) -> Vec<Pair> {
     let terms = |values: &[f64]| values.iter().map(|&value| Sum::single(value)).collect::<Vec<_>>();
     let mut chained = chained(evaluation, &found.gradient, &variant.run, &case.inputs);
-    if parts == Parts::All {
-        chained.add_lengths(evaluation, &variant.run, &case.inputs);
-    }
-    let (classes, width) = (case.inputs.weights(), case.inputs.x.shape[1]);
-    let mut spread = vec![0.0; case.inputs.cos.data.len()];
-    for (at, (&g, &class)) in found.gradient.iter().zip(&evaluation.chosen).enumerate() {
-        spread[at / evaluation.batch.classes * classes + class] = g;
-    }
+    let (columns, width) = (case.inputs.weights(), case.inputs.x.shape[1]);
     let matrix = if evaluation.raw { "dz" } else { "dcos" };
     let mut candidates = vec![
-        ("loss".to_owned(), What::Loss, terms(&[found.mean_loss]), None),
-        (matrix.to_owned(), What::Gradient, terms(&spread), Some(classes)),
-        ("dx".to_owned(), What::Chained, chained.dx, Some(width)),
-        ("dW".to_owned(), What::Chained, chained.dw, None),
+        ("loss".to_owned(), What::Loss, terms(&[found.loss]), None),
+        (matrix.to_owned(), What::Gradient, terms(&found.gradient), Some(columns)),
     ];
-    for (input, published) in variant.gradients.iter().filter(|_| parts == Parts::All) {
-        let ours = terms(&evaluation.partial(input));
-        candidates.push((published.clone(), What::Gradient, ours, None));
+    if parts == Parts::All {
+        chained.add_lengths(found, &variant.run, &case.inputs);
+        for (input, published) in &variant.gradients {
+            candidates.push((published.clone(), What::Gradient, terms(found.partial(input)), None));
+        }
+        for (state, published) in variant.run.state.iter().filter(|_| !found.states.is_empty()) {
+            let ours = terms(&[found.state(state)]);
+            candidates.push((format!("{published}_after"), What::Step, ours, None));
+        }
+        for (name, published) in &variant.schedules {
+            candidates.push((published.clone(), What::Step, terms(&[evaluation.setting(name)]), None));
+        }
     }
+    candidates.push(("dx".to_owned(), What::Chained, chained.dx, Some(width)));
+    candidates.push(("dW".to_owned(), What::Chained, chained.dw, None));
     let pair = |(name, what, ours, per_sample): (String, What, Vec<Sum>, Option<usize>)| {
         if variant.differs.contains(&Place::Numbers(name.clone())) {
             return None;
@@ -192,7 +197,8 @@ pub(super) fn allowed(variant: &Variant, pair: &Pair, at: usize) -> f64 {
     relative * pair.theirs[at].abs() + absolute * (ours.slope + ours.size)
 }
 
-/// The cases of an implementation that its program must agree in.
+/// The cases of an implementation that its program must agree in. A sequence begins with the program's own start of
+/// each state, and goes on with what the program made of it.
 pub(super) fn each_case(
     oracle: &Oracle,
     variant: &Variant,
@@ -201,26 +207,31 @@ pub(super) fn each_case(
 ) {
     let loss = compiled(&variant.run.program);
     let mut results = oracle.results(&variant.oracle);
+    let mut carried = vec![];
     for name in results.cases() {
         let differs = variant.differs.contains(&Place::Case(name.clone()));
         match results.case(&name) {
             _ if differs => {}
             None => tally.failure(format!("{} {name}", variant.oracle), "the code failed; say so"),
             Some(mut case) => {
-                let evaluation = Evaluation::new(&loss, &variant.run, &mut case);
+                let states = if case.in_sequence() { States::Are(&carried) } else { States::Published };
+                let evaluation = Evaluation::new(&loss, &variant.run, states, &mut case);
                 compare(&evaluation, &mut case, tally);
+                if case.in_sequence() {
+                    carried = evaluation.run().map_or(vec![], |found| found.states);
+                }
             }
         }
     }
 }
 
-/// A step of a sequence begins with the state that the step before it left.
+/// A step of a published sequence begins with the state that the step before it left.
 pub(super) fn sequence(oracle: &Oracle, variant: &Variant) {
     let mut results = oracle.results(&variant.oracle);
-    for (_, published) in &variant.state {
+    for (_, published) in &variant.run.state {
         let mut left: Option<Vec<f64>> = None;
-        for name in results.cases().iter().filter(|case| case.starts_with("seq")) {
-            let Some(mut case) = results.case(name) else { continue };
+        for name in results.cases() {
+            let Some(mut case) = results.case(&name).filter(Case::in_sequence) else { continue };
             let before = case.wanted(&format!("{published}_before"));
             assert!(left.is_none_or(|left| left == before), "{} {name}: {published}", variant.oracle);
             left = Some(case.wanted(&format!("{published}_after")));
@@ -253,7 +264,7 @@ fn agreeing(oracle: &Oracle, variant: &Variant, tally: &mut Tally) {
         if case.wanted("loss")[0].is_nan() {
             continue;
         }
-        let evaluation = Evaluation::new(&loss, &variant.run, &mut case);
+        let evaluation = Evaluation::new(&loss, &variant.run, States::Published, &mut case);
         let mut apart = Tally::default();
         held(variant, &evaluation, &mut case, &mut apart);
         if apart.mistakes.is_empty() {
@@ -273,6 +284,7 @@ fn held(variant: &Variant, evaluation: &Evaluation, case: &mut Case<'_>, tally: 
             return false;
         }
     };
+    evaluation.check_by_dual_numbers(&found);
     for pair in pairs(variant, evaluation, &found, Parts::All, case) {
         assert!(pair.ours.iter().all(|sum| sum.value.is_finite()), "{place}: {}", pair.name);
         infinite |= pair.theirs.iter().any(|number| !number.is_finite());

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use marlo::eval::{Batch, Dual, evaluate, settings};
+use marlo::eval::{Batch, Dual, evaluate, outcome, settings};
 use marlo::graph::Axis;
-use marlo::loss::Loss;
-use marlo::{Backend, Outcome, specs};
+use marlo::loss::{Gradient, Loss, Wrt};
+use marlo::setting::Moment;
+use marlo::specs;
 
 use super::numbers::{Case, Inputs};
 use super::table::{Given, Run};
@@ -18,9 +19,43 @@ pub(super) struct Evaluation {
     pub(super) raw: bool,
     /// What it is given.
     pub(super) batch: Batch<f64>,
-    /// For each entry of its matrix, the row of W that it belongs to.
-    pub(super) chosen: Vec<usize>,
+    /// Its derivatives by the matrix and by each further input.
+    derived: Gradient,
     times: f64,
+}
+
+/// Where the states of a program come from.
+#[derive(Copy, Clone)]
+pub(super) enum States<'a> {
+    /// From what the code had before the case.
+    Published,
+    /// These; of the others each has its start.
+    Are(&'a [(String, f64)]),
+}
+
+/// What came of an evaluation, as many times as the code has it.
+pub(super) struct Found {
+    /// The loss of the batch.
+    pub(super) loss: f64,
+    /// By the cosines or logits, a column for each row of W.
+    pub(super) gradient: Vec<f64>,
+    /// By further inputs.
+    pub(super) partials: Vec<(String, Vec<f64>)>,
+    /// The next value of each state; of none where it was not asked for.
+    pub(super) states: Vec<(String, f64)>,
+}
+
+impl Found {
+    /// The derivative by a further input.
+    pub(super) fn partial(&self, name: &str) -> &[f64] {
+        let found = self.partials.iter().find(|partial| partial.0 == name);
+        &found.unwrap_or_else(|| panic!("no derivative by `{name}`")).1
+    }
+
+    /// The next value of a state.
+    pub(super) fn state(&self, name: &str) -> f64 {
+        self.states.iter().find(|state| state.0 == name).unwrap_or_else(|| panic!("no state `{name}`")).1
+    }
 }
 
 fn folder() -> PathBuf {
@@ -34,128 +69,161 @@ pub(super) fn own_programs() -> Vec<String> {
     entries.filter_map(|entry| name(entry.expect("it can be listed").path())).collect()
 }
 
+/// The text of a program that stands beside the table.
+pub(super) fn text(name: &str) -> String {
+    let path = folder().join(format!("{name}.loss"));
+    std::fs::read_to_string(path).unwrap_or_else(|_| panic!("there is no program `{name}`"))
+}
+
 /// A shipped spec, else a program beside the table.
 pub(super) fn compiled(name: &str) -> Loss {
     let result = if specs::find(name).is_some() {
         specs::compile(name)
     } else {
-        let path = folder().join(format!("{name}.loss"));
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("there is no program `{name}`"));
-        marlo::compile(&text, &specs::Shipped { folder: Some(folder()) })
+        marlo::compile(&text(name), &specs::Shipped { folder: Some(folder()) })
     };
     result.unwrap_or_else(|found| panic!("{name}: {found:?}")).loss
 }
 
 impl Evaluation {
     /// Puts a program and a case together.
-    pub(super) fn new(loss: &Loss, run: &Run, case: &mut Case<'_>) -> Evaluation {
+    pub(super) fn new(loss: &Loss, run: &Run, states: States<'_>, case: &mut Case<'_>) -> Evaluation {
         if let Some(name) = &run.labels {
             case.inputs.labels = case.wanted(name).iter().map(|&label| label as i64).collect();
         }
-        let classes = case.inputs.weights() / run.centres;
+        let classes = case.inputs.weights() / loss.graph.centres();
         let raw = loss.graph.inputs[0].name == "logit";
         let matrix = if raw { case.inputs.logits() } else { case.inputs.cos.data.clone() };
-        let (matrix, chosen) = greatest(&matrix, case.inputs.weights(), run.centres);
-        let vectors = run.inputs.iter().map(|(name, source)| (name.clone(), input(loss, name, source, case)));
+        let vectors = run.inputs.iter().map(|(name, from)| (name.clone(), input(loss, name, from, case)));
         let vectors = vectors.collect();
-        let given = run.set.iter().map(|(name, given)| (name.clone(), setting(given, classes, case)));
-        let given: Vec<(String, f64)> = given.collect();
+        let mut given = Vec::new();
+        for (name, from) in &run.set {
+            given.push((name.clone(), number(from, classes, case)));
+        }
+        match states {
+            States::Are(carried) => given.extend_from_slice(carried),
+            States::Published => given.extend(
+                run.state
+                    .iter()
+                    .map(|(name, from)| (name.clone(), case.wanted(&format!("{from}_before"))[0])),
+            ),
+        }
         let place = format!("{} {}: {}", case.of, case.name, run.program);
-        let moment = marlo::setting::Moment::start(classes);
+        let moment = Moment { step: number(&run.step, classes, case) as u64, classes };
         let params = settings(loss, &given, moment).unwrap_or_else(|error| panic!("{place}: {error}"));
         let batch = Batch::new(loss, classes, matrix, &case.inputs.labels, vectors, params)
             .unwrap_or_else(|error| panic!("{place}: {error}"));
-        Evaluation { loss: loss.clone(), raw, batch, chosen, times: run.times }
+        let further = (1..).take(loss.graph.inputs.len() - 1).map(Wrt::Input);
+        let derived = loss.gradient_by(&further.collect::<Vec<_>>());
+        Evaluation { loss: loss.clone(), raw, batch, derived, times: number(&run.times, classes, case) }
     }
 
-    /// Loss and gradient, if they are finite.
-    pub(super) fn run(&self) -> Result<Outcome<f64>, String> {
-        let found = Backend::Reference.run(&self.loss, &self.batch).map_err(|error| error.to_string())?;
-        Ok(self.times(found))
+    /// Loss and derivatives, if they are finite.
+    pub(super) fn run(&self) -> Result<Found, String> {
+        self.on(&self.batch)
     }
 
-    /// What a backend gave, as many times as the code has it.
-    pub(super) fn times(&self, mut found: Outcome<f64>) -> Outcome<f64> {
-        found.mean_loss *= self.times;
-        found.gradient.iter_mut().for_each(|g| *g *= self.times);
-        found
-    }
-
-    /// The gradient by a further input, by dual numbers over the program as it was written: no backend gives it yet.
-    pub(super) fn partial(&self, name: &str) -> Vec<f64> {
-        let inputs = &self.loss.graph.inputs[1..];
-        let at = inputs.iter().position(|input| input.name == name);
-        let at = at.unwrap_or_else(|| panic!("{} has no input `{name}`", self.loss.name));
-        let slope = |entry: usize| {
-            let mut dual = self.batch.convert::<Dual<f64>>();
-            dual.vectors[at][entry].slope = 1.0;
-            evaluate(&self.loss.graph, &[self.loss.total], &dual)[0][0].slope * self.times
+    /// The same on a batch that is nearly this evaluation's.
+    pub(super) fn on(&self, batch: &Batch<f64>) -> Result<Found, String> {
+        let found = outcome(&self.derived, batch);
+        let graph = &self.loss.graph;
+        let partials = found.partials.into_iter().map(|(by, values)| match by {
+            Wrt::Input(at) => (graph.inputs[at as usize].name.clone(), self.times(values)),
+            Wrt::Param(at) => (graph.params[at as usize].name.clone(), self.times(values)),
+        });
+        let updates = self.derived.loss.updates.iter().map(|update| update.param as usize);
+        let states = updates.zip(found.states).map(|(at, next)| (graph.params[at].name.clone(), next));
+        let found = Found {
+            loss: self.times * found.total,
+            gradient: self.times(found.gradient),
+            partials: partials.collect(),
+            states: states.collect(),
         };
-        (0..self.batch.vectors[at].len()).map(slope).collect()
+        let all = found.gradient.iter().chain(found.partials.iter().flat_map(|p| &p.1));
+        let finite = found.loss.is_finite() && all.into_iter().all(|number| number.is_finite());
+        finite.then_some(found).ok_or_else(|| "loss or gradient is not finite".to_owned())
     }
-}
 
-/// The greatest of each class's entries, and where it was.
-fn greatest(matrix: &[f64], width: usize, centres: usize) -> (Vec<f64>, Vec<usize>) {
-    let best = |row: &[f64], first: usize| {
-        let mut best = first;
-        for at in first + 1..first + centres {
-            if row[at] > row[best] {
-                best = at;
+    /// Numbers as many times as the code has them.
+    pub(super) fn times(&self, numbers: impl IntoIterator<Item = f64>) -> Vec<f64> {
+        numbers.into_iter().map(|number| self.times * number).collect()
+    }
+
+    /// The value of a hyperparameter.
+    pub(super) fn setting(&self, name: &str) -> f64 {
+        let at = self.loss.graph.params.iter().position(|param| param.name == name);
+        self.batch.params[at.unwrap_or_else(|| panic!("no hyperparameter `{name}`"))]
+    }
+
+    /// The derivatives by further inputs, a second time: by dual numbers over the program as it was written.
+    pub(super) fn check_by_dual_numbers(&self, found: &Found) {
+        for (name, partial) in &found.partials {
+            let at = self.loss.graph.inputs[1..].iter().position(|input| input.name == *name);
+            let at = at.expect("it is an input of the program");
+            for (entry, &derived) in partial.iter().enumerate() {
+                let mut dual = self.batch.convert::<Dual<f64>>();
+                dual.vectors[at][entry].slope = 1.0;
+                let slope = evaluate(&self.loss.graph, &[self.loss.total], &dual)[0][0].slope * self.times;
+                let off = (slope - derived).abs();
+                let allowed = 1e-9 * slope.abs() + 1e-12;
+                assert!(off <= allowed, "{} by {name} {entry}: {derived}, {slope}", self.loss.name);
             }
         }
-        (row[best], best)
-    };
-    let classes = width / centres;
-    matrix.chunks(width).flat_map(|row| (0..classes).map(move |class| best(row, class * centres))).unzip()
-}
-
-/// A further input of the program: lengths, shares of counts, margins in an order, or the case's numbers as they are.
-fn input(loss: &Loss, name: &str, source: &str, case: &mut Case<'_>) -> Vec<f64> {
-    let inputs: &Inputs = &case.inputs;
-    let whole = loss.graph.inputs.iter().find(|input| input.name == name);
-    match source {
-        "|x|" => inputs.norms(),
-        "|W|" => inputs.sizes(),
-        _ if source.starts_with("share of ") => {
-            let counts = case.wanted(&source["share of ".len()..]);
-            let all: f64 = counts.iter().sum();
-            counts.iter().map(|count| count / all).collect()
-        }
-        "margin in the code's order" | "margin by rank" => {
-            ordered(&case.wanted("margin"), &case.inputs, source == "margin by rank")
-        }
-        _ => {
-            let numbers = case.wanted(source);
-            let rows = whole.is_some_and(|input| input.axis == Axis::Rows);
-            // One number stands for all.
-            let wanted = if rows { case.inputs.batch() } else { case.inputs.weights() };
-            if numbers.len() == 1 { vec![numbers[0]; wanted] } else { numbers }
-        }
     }
 }
 
-/// ElasticFace+ hands its margins, from small to large, to samples from the greatest cosine down. Its code takes
+/// A further input of the program: lengths, or a [`source`].
+fn input(loss: &Loss, name: &str, from: &str, case: &mut Case<'_>) -> Vec<f64> {
+    let declared = loss.graph.inputs.iter().find(|input| input.name == name);
+    let wanted = match declared.map(|input| input.axis) {
+        Some(Axis::Rows) => case.inputs.batch(),
+        _ => case.inputs.weights(),
+    };
+    let numbers = match from {
+        "|x|" => case.inputs.norms(),
+        "|W|" => case.inputs.sizes(),
+        _ => source(from, case),
+    };
+    // One number stands for all.
+    if numbers.len() == 1 { vec![numbers[0]; wanted] } else { numbers }
+}
+
+/// Numbers of the case: as they are by their name, `share of NAME`, the margins `in the code's order`, or
+/// `(SOURCE - a) / b`, which is the noise of margins with mean a and deviation b.
+fn source(text: &str, case: &mut Case<'_>) -> Vec<f64> {
+    if let Some((inner, deviation)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") / ")) {
+        let (name, mean) = inner.rsplit_once(" - ").expect("`(SOURCE - a) / b`");
+        let number = |text: &str| -> f64 { text.parse().unwrap_or_else(|_| panic!("`{text}` is no number")) };
+        let (mean, deviation) = (number(mean), number(deviation));
+        return source(name, case).into_iter().map(|margin| (margin - mean) / deviation).collect();
+    }
+    if let Some(name) = text.strip_prefix("share of ") {
+        let counts = case.wanted(name);
+        let all: f64 = counts.iter().sum();
+        return counts.iter().map(|count| count / all).collect();
+    }
+    match text.strip_suffix(" in the code's order") {
+        Some(name) => permuted(&case.wanted(name), &case.inputs),
+        None => case.wanted(text),
+    }
+}
+
+/// ElasticFace+ is to hand its margins, from small to large, to samples from the greatest cosine down. Its code takes
 /// margin[order] for that, where order lists the samples; what belongs to a sample is margin[rank], the inverse.
-fn ordered(margins: &[f64], inputs: &Inputs, by_rank: bool) -> Vec<f64> {
+fn permuted(margins: &[f64], inputs: &Inputs) -> Vec<f64> {
     let mut sorted = margins.to_vec();
     sorted.sort_by(f64::total_cmp);
     let own = |row: usize| inputs.cos.data[row * inputs.weights() + inputs.labels[row] as usize];
     let mut order: Vec<usize> = (0..sorted.len()).collect();
     order.sort_by(|a, b| own(*b).total_cmp(&own(*a)));
-    if !by_rank {
-        return order.iter().map(|at| sorted[*at]).collect();
-    }
-    let mut found = sorted.clone();
-    order.iter().zip(sorted).for_each(|(row, margin)| found[*row] = margin);
-    found
+    order.iter().map(|at| sorted[*at]).collect()
 }
 
-fn setting(given: &Given, classes: usize, case: &mut Case<'_>) -> f64 {
+fn number(given: &Given, classes: usize, case: &mut Case<'_>) -> f64 {
     match given {
         Given::Number(number) => *number,
-        Given::Named(name) if name == "classes" => classes as f64,
-        Given::Named(name) if name == "batch" => case.inputs.batch() as f64,
+        Given::OverClasses(number) => number / classes as f64,
+        Given::Named(name) if name == "count" => f64::from(case.step().unwrap_or(0) + 1),
         Given::Named(name) => case.wanted(name)[0],
     }
 }

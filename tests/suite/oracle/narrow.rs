@@ -11,16 +11,16 @@
 //! no backend's fault, so it is measured with the reference, which has no rounding of its own to speak of (0.5 ulp of f32), and
 //! granted beside. Samples where rounding decides a mask or a rank are left out.
 
+use marlo::Backend;
 use marlo::eval::{Batch, Scalar, evaluate, on_border};
 use marlo::graph::Graph;
 use marlo::kind::Kind;
 use marlo::schedule::RowProgram;
 use marlo::wgsl::Kernel;
-use marlo::{Backend, Outcome};
 
 use super::chain::Sum;
 use super::compare::{Parts, Tally, What, allowed, compared, each_case, pairs};
-use super::evaluate::{Evaluation, compiled};
+use super::evaluate::{Evaluation, Found, compiled};
 use super::numbers::{Case, Oracle};
 use super::table::{Place, Variant};
 
@@ -46,43 +46,26 @@ pub(super) fn variant(oracle: &Oracle, variant: &Variant, tally: &mut Tally) {
             Ok(exact) => exact,
             Err(error) => return tally.failure(format!("exact {at}"), error),
         };
-        let mut found = vec![
-            ("reference", Backend::Reference.run(&loss, &exact.narrow).map_err(|error| error.to_string())),
-            ("dfdx", Backend::Dfdx.run(&loss, &exact.narrow).map_err(|error| error.to_string())),
-        ];
+        let single = |backend: Backend| {
+            let found = backend.run(&loss, &exact.narrow).map_err(|error| error.to_string())?;
+            Ok((found.mean_loss, found.gradient))
+        };
+        let mut found = vec![("reference", single(Backend::Reference)), ("dfdx", single(Backend::Dfdx))];
         if let Some(kernel) = &kernel {
             let outcome = kernel.run(&exact.narrow).map_err(|error| error.to_string());
-            let outcome = outcome.map(|o| Outcome {
-                loss: o.loss,
-                mean_loss: o.mean_loss,
-                gradient: o.gradient,
-                partials: vec![],
-                states: vec![],
-            });
-            found.push(("wgpu", outcome));
+            found.push(("wgpu", outcome.map(|found| (found.mean_loss, found.gradient))));
         }
         for (name, outcome) in found {
             let place = format!("{name} {at}");
             match outcome {
-                Ok(outcome) => {
-                    let outcome = evaluation.times(wide(&outcome));
-                    held(&place, variant, evaluation, &exact, &outcome, case, tally);
+                Ok((loss, gradient)) => {
+                    let found = exact.beside(evaluation, loss, &gradient);
+                    held(&place, variant, evaluation, &exact, &found, case, tally);
                 }
                 Err(error) => tally.failure(place, error),
             }
         }
     });
-}
-
-fn wide(found: &Outcome<f32>) -> Outcome<f64> {
-    let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect();
-    Outcome {
-        loss: wide(&found.loss),
-        mean_loss: found.mean_loss,
-        gradient: wide(&found.gradient),
-        partials: vec![],
-        states: vec![],
-    }
 }
 
 /// What is known of a case without any backend.
@@ -95,6 +78,8 @@ struct Exact {
     loss: f64,
     /// How far each derivative may be off.
     gradient: Vec<f64>,
+    /// By further inputs, of the reference.
+    partials: Vec<(String, Vec<f64>)>,
 }
 
 impl Exact {
@@ -104,21 +89,32 @@ impl Exact {
         narrow.resolution = <f32 as Scalar>::RESOLUTION;
         let seen: Batch<f64> = narrow.convert();
         let before = evaluation.run()?;
-        let after = Backend::Reference.run(loss, &seen).map_err(|error| error.to_string())?;
-        let after = evaluation.times(after);
+        let after = evaluation.on(&seen)?;
         let limit = loses * 16.0 * largest_logit(&loss.graph, batch) * 2.0_f64.powi(-24);
         let moved = |a: &f64, b: &f64| (a - b).abs();
+        let columns = batch.classes * loss.graph.centres();
         let scale = |row: usize| {
-            after.gradient[row * batch.classes..][..batch.classes].iter().fold(FLUSHED, |m, g| m.max(g.abs()))
+            after.gradient[row * columns..][..columns].iter().fold(FLUSHED, |m, g| m.max(g.abs()))
         };
-        let granted = |(at, (a, b)): (usize, (&f64, &f64))| moved(a, b) + limit * scale(at / batch.classes);
+        let granted = |(at, (a, b)): (usize, (&f64, &f64))| moved(a, b) + limit * scale(at / columns);
         let pairs = before.gradient.iter().zip(&after.gradient).enumerate();
         Ok(Exact {
-            loss: moved(&before.mean_loss, &after.mean_loss) + limit * after.mean_loss.abs().max(1.0),
+            loss: moved(&before.loss, &after.loss) + limit * after.loss.abs().max(1.0),
             gradient: pairs.map(granted).collect(),
+            partials: before.partials,
             unsure: on_border(loss, &seen, BORDER),
             narrow,
         })
+    }
+
+    /// What a backend gave; derivatives by further inputs are the reference's.
+    fn beside(&self, evaluation: &Evaluation, loss: f64, gradient: &[f32]) -> Found {
+        Found {
+            loss: evaluation.times([loss])[0],
+            gradient: evaluation.times(gradient.iter().map(|&g| f64::from(g))),
+            partials: self.partials.clone(),
+            states: vec![],
+        }
     }
 }
 
@@ -136,19 +132,13 @@ fn held(
     variant: &Variant,
     evaluation: &Evaluation,
     exact: &Exact,
-    found: &Outcome<f64>,
+    found: &Found,
     case: &mut Case<'_>,
     tally: &mut Tally,
 ) {
-    // The same chain over what is granted: every term of it counts in full. Derivatives by further inputs no backend
-    // gives, so what there is of them is the reference's.
-    let granted = Outcome {
-        loss: vec![],
-        mean_loss: exact.loss,
-        gradient: exact.gradient.clone(),
-        partials: vec![],
-        states: vec![],
-    };
+    // The same chain over what is granted: every term of it counts in full.
+    let gradient = exact.gradient.clone();
+    let granted = Found { loss: exact.loss, gradient, partials: vec![], states: vec![] };
     let granted = pairs(variant, evaluation, &granted, Parts::Matrix, case);
     for pair in &pairs(variant, evaluation, found, Parts::All, case) {
         let Some(granted) = granted.iter().find(|granted| granted.name == pair.name) else { continue };

@@ -104,6 +104,16 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// Is it a step of a sequence?
+    pub(super) fn in_sequence(&self) -> bool {
+        self.step().is_some()
+    }
+
+    /// The number of the step in its sequence, from 0.
+    pub(super) fn step(&self) -> Option<u32> {
+        self.name.strip_prefix("seq")?.parse().ok()
+    }
+
     /// Published numbers, whether whole or not, if there are any of that name.
     pub(super) fn numbers(&mut self, name: &str) -> Option<Vec<f64>> {
         let key = format!("{}.{name}", self.name);

@@ -20,27 +20,31 @@ pub(super) struct Table {
 pub(super) struct Run {
     /// A shipped spec, else a file in `tests/oracle/programs`.
     pub(super) program: String,
-    /// Hyperparameters, from a number or from what a case holds.
+    /// Hyperparameters.
     pub(super) set: Vec<(String, Given)>,
-    /// Inputs, one value a sample or a class: `|x|`, `|W|`, or a name of the case's numbers.
+    /// States, with the name under which the case has them: before the step as `NAME_before`, after it as `NAME_after`.
+    pub(super) state: Vec<(String, String)>,
+    /// The number of steps made before, for schedules.
+    pub(super) step: Given,
+    /// Inputs, one value a sample or a class: see `evaluate::source`.
     pub(super) inputs: Vec<(String, String)>,
     /// The labels, where the code made others of those in the inputs.
     pub(super) labels: Option<String>,
-    /// Rows of W for each class: the greatest of their cosines is the class's.
-    pub(super) centres: usize,
     /// At which weights the code took its gradient.
     pub(super) weights: Weights,
     /// The code's loss is that many times the program's.
-    pub(super) times: f64,
+    pub(super) times: Given,
 }
 
-/// What a hyperparameter is set to.
+/// A number that a case is given.
 #[derive(Clone, Debug)]
 pub(super) enum Given {
     /// That number, in every case.
     Number(f64),
-    /// `classes`, `batch`, or a name of the case's numbers.
+    /// A name of the case's numbers, or `count`: 1, and in a sequence the number of the step, from 1.
     Named(String),
+    /// That number over the number of classes, written `2 / classes`.
+    OverClasses(f64),
 }
 
 /// At which weights the code took its gradient by W.
@@ -60,16 +64,16 @@ pub(super) struct Variant {
     pub(super) oracle: String,
     /// The program.
     pub(super) run: Run,
+    /// The spec that the program is in all but the number of centres, which a program alone can change.
+    pub(super) covers: Option<String>,
     /// Inputs whose gradient was published, with the name of it.
     pub(super) gradients: Vec<(String, String)>,
+    /// Hyperparameters whose schedule gives a value that was published, with the name of it.
+    pub(super) schedules: Vec<(String, String)>,
     /// Where the two differ.
     pub(super) differs: Vec<Place>,
     /// The keys of the disagreements with the paper that this code shows.
     pub(super) discrepancies: Vec<String>,
-    /// What the comparison waits for.
-    pub(super) pending: Vec<String>,
-    /// The cases of a sequence that carry a state: the state's name, and that of the case's numbers.
-    pub(super) state: Vec<(String, String)>,
 }
 
 /// The part of an implementation's results that a program does not have to agree with.
@@ -91,6 +95,8 @@ pub(super) enum Place {
 
 /// A place where published code and paper, or two codes, disagree.
 pub(super) struct Discrepancy {
+    /// The key of its group on the page.
+    pub(super) group: String,
     /// The loss.
     pub(super) loss: String,
     /// What the paper, or the first code, says.
@@ -132,7 +138,7 @@ impl Table {
         let files: Vec<Fields> = paths.iter().map(|path| Fields::of_file(path)).collect();
         let mut rest = Vec::new();
         for mut file in files {
-            reasons.extend(file.tables("reason").map(|(name, fields)| (name, place(fields))));
+            reasons.extend(file.tables("reason").map(|(name, fields)| (name, places(fields))));
             rest.push(file);
         }
         for mut file in rest {
@@ -162,24 +168,24 @@ impl Table {
     }
 }
 
-fn variant(mut fields: Fields, reasons: &BTreeMap<String, Place>) -> Variant {
+fn variant(mut fields: Fields, reasons: &BTreeMap<String, Vec<Place>>) -> Variant {
     let oracle = fields.text("oracle");
     fields.place = format!("{}: {oracle}", fields.place);
-    let differs = fields.list("differs").into_iter().map(|value| match value {
+    let differs = fields.list("differs").into_iter().flat_map(|value| match value {
         Value::String(name) => {
             reasons.get(&name).cloned().unwrap_or_else(|| panic!("{}: no reason `{name}`", fields.place))
         }
-        value => place(Fields::of(value, &fields.place)),
+        value => places(Fields::of(value, &fields.place)),
     });
     let differs = differs.collect();
     let found = Variant {
         oracle,
         run: run(&mut fields),
+        covers: fields.optional("covers"),
         gradients: fields.strings("gradients"),
+        schedules: fields.strings("schedules"),
         differs,
         discrepancies: fields.words("discrepancies"),
-        pending: fields.words("pending"),
-        state: fields.strings("state"),
     };
     // For the reader alone.
     fields.optional("note");
@@ -188,14 +194,7 @@ fn variant(mut fields: Fields, reasons: &BTreeMap<String, Place>) -> Variant {
 }
 
 fn run(fields: &mut Fields) -> Run {
-    let set = fields.table("set").into_iter().map(|(name, value)| {
-        let given = match value {
-            Value::String(name) => Given::Named(name),
-            value => Given::Number(number(&value).unwrap_or_else(|| panic!("`{name}` is no number"))),
-        };
-        (name, given)
-    });
-    let set = set.collect();
+    let set = fields.table("set").into_iter().map(|(name, value)| (name, given(&value))).collect();
     let weights = match fields.optional("weights").as_deref() {
         None => Weights::Given,
         Some("unit") => Weights::Unit,
@@ -205,27 +204,37 @@ fn run(fields: &mut Fields) -> Run {
     Run {
         program: fields.text("program"),
         set,
+        state: fields.strings("state"),
+        step: fields.take("step").map_or(Given::Number(0.0), |value| given(&value)),
         inputs: fields.strings("inputs"),
         labels: fields.optional("labels"),
-        centres: fields.take("centres").and_then(|v| v.as_integer()).map_or(1, |count| count as usize),
         weights,
-        times: fields.take("times").map_or(1.0, |value| number(&value).expect("`times` is a number")),
+        times: fields.take("times").map_or(Given::Number(1.0), |value| given(&value)),
     }
 }
 
-/// A place, with the reason that every one must have.
-fn place(mut fields: Fields) -> Place {
+fn given(value: &Value) -> Given {
+    let parsed = |text: &str| text.strip_suffix(" / classes").and_then(|over| over.parse().ok());
+    match value {
+        Value::String(text) => parsed(text).map_or_else(|| Given::Named(text.clone()), Given::OverClasses),
+        value => Given::Number(number(value).unwrap_or_else(|| panic!("{value:?} is no number"))),
+    }
+}
+
+/// Places, with the reason that they must have.
+fn places(mut fields: Fields) -> Vec<Place> {
     assert!(!fields.text("why").is_empty(), "{}: a difference without its reason", fields.place);
     let place = fields.text("where");
     let (kind, rest) = place.split_once(' ').unwrap_or((&place, ""));
     let number = || rest.parse().unwrap_or_else(|_| panic!("`{rest}` is no number"));
+    let each = |place: fn(String) -> Place| rest.split(' ').map(str::to_owned).map(place).collect();
     let found = match kind {
-        "case" => Place::Case(rest.to_owned()),
-        "loss" => Place::Loss(rest.to_owned()),
-        "numbers" => Place::Numbers(rest.to_owned()),
-        "infinite" => Place::NotFinite,
-        "single" => Place::Single(number()),
-        "digits" => Place::Digits(number()),
+        "case" => each(Place::Case),
+        "loss" => each(Place::Loss),
+        "numbers" => each(Place::Numbers),
+        "infinite" => vec![Place::NotFinite],
+        "single" => vec![Place::Single(number())],
+        "digits" => vec![Place::Digits(number())],
         _ => panic!("{}: `{place}` is no place", fields.place),
     };
     fields.end();
@@ -242,6 +251,7 @@ fn discrepancy(mut fields: Fields) -> Discrepancy {
     };
     let (against, left, right) = (side("against"), side("left"), side("right"));
     let found = Discrepancy {
+        group: fields.text("group"),
         loss: fields.text("loss"),
         paper: fields.text("paper"),
         code: fields.text("code"),

@@ -96,7 +96,9 @@ impl Parser<'_> {
                 self.let_behind(start)
             }
             TokenKind::Keyword(Keyword::Fn) => Ok(Line::Statement(Statement::Function(self.function()?))),
-            TokenKind::Keyword(Keyword::State) => Ok(Line::Statement(Statement::State(self.state()?))),
+            TokenKind::Keyword(Keyword::State) => {
+                Ok(Line::Statement(Statement::State(Box::new(self.state()?))))
+            }
             TokenKind::Name if self.misses_let() => {
                 let start = self.span();
                 let name = self.text(start);
