@@ -14,6 +14,11 @@ fn leaf(name: &str, loss: &marlo::loss::Loss, batch: &Batch<f64>, row: usize, cl
     if let Some(at) = graph.params.iter().position(|p| p.name == name) {
         return Some(batch.params[at]);
     }
+    match name {
+        "B" => return Some(batch.rows as f64),
+        "C" => return Some(batch.classes as f64),
+        _ => {}
+    }
     let (input, index) = name.strip_suffix(']')?.split_once('[')?;
     let at = graph.inputs.iter().position(|i| i.name == input)?;
     let label = batch.labels[row];

@@ -55,13 +55,6 @@ fn line(verdict: &LawVerdict) -> String {
     }
 }
 
-/// The laws of the specs that are not proved in both ways.
-const LESS: &[&str] = &[
-    "arcface_fallback: law => if cos[y] + cos(m) > 0: in one way",
-    "sphereface: law m = 1 => normface(s): in one way",
-    "sphereface: law m = 2 => ce( softmax(s *: checked",
-];
-
 fn start_of(law: &str) -> String {
     law.split_whitespace().take(8).collect::<Vec<_>>().join(" ")
 }
@@ -92,7 +85,8 @@ fn the_laws_of_all_specs_are_proved_in_both_ways() {
         }
     }
     assert!(count >= 40, "{count}");
-    assert_eq!(less, LESS, "proved in fewer or in more ways than is written down");
+    // Kept, so that a prover that gets weaker is seen; a new loss adds its lines.
+    insta::assert_snapshot!(less.join("\n"));
 }
 
 const S: &str = "s: Scale = 32 in 1..128";
