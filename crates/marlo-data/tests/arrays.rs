@@ -112,9 +112,11 @@ fn what_is_wrong_is_told() {
     assert!(message(&dir, read_labels(&path)).contains("<U3"));
 
     put(&npy("<f8", false, "(2, 2, 1)", &le(&[0.0; 4])));
+    assert_eq!(read_real(&path).expect("three axes").shape(), [2, 2, 1]);
+    put(&npy("<f8", false, "(2, 2, 1, 1)", &le(&[0.0; 4])));
     assert_eq!(
         message(&dir, read_real(&path)),
-        "a.npy: an array of shape [2, 2, 1] found, a vector or a matrix (one or two dimensions) expected; \
+        "a.npy: an array of shape [2, 2, 1, 1] found, an array of one to three dimensions expected; \
          save it with .reshape"
     );
     put(&npy("<i8", false, "(1, 2)", &[0; 16]));

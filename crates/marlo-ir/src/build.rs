@@ -1,5 +1,8 @@
 //! The checked builder: what both front ends call. Here a wrong kind or shape is an error.
 
+mod centres;
+mod statistics;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Axis, Graph, Id, Input, Param};
@@ -11,9 +14,6 @@ use crate::shape::Shape;
 /// The most operations on top of each other. No formula of a paper comes near; stages that follow an expression down rely
 /// on it.
 const MAX_DEPTH: u32 = 256;
-
-/// The name of the symbol of any centre; no program can give it.
-const ANY_CENTRE: &str = "any centre";
 
 /// A mistake in a program: what was wanted, what was found. The front end adds the place.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -90,6 +90,12 @@ pub enum TypeError {
         /// What it is, in words.
         found: String,
     },
+    /// A state that is declared more than once, to go on in different ways.
+    #[error("the state `{name}` would go on in two ways")]
+    TwoUpdates {
+        /// Its name.
+        name: String,
+    },
     /// More operations on top of each other than a compiler stage can follow.
     #[error("more than {MAX_DEPTH} operations are built on top of each other here")]
     TooDeep,
@@ -148,6 +154,9 @@ impl TypeError {
             TypeError::NothingOverCentres { .. } => {
                 Some("read the matrix at a centre: `cos[k, r]`, `theta[y, r]`")
             }
+            TypeError::TwoUpdates { .. } => Some(
+                "states of used losses keep their names: rename yours, or call that loss with the same hyperparameters",
+            ),
             TypeError::TooDeep => Some("a formula is never that deep; is a `let` written once too often?"),
             TypeError::NotALoss { .. } => {
                 Some("end with `ce(softmax(..))`, or reduce over the classes: `sum[k](..)`")
@@ -237,15 +246,10 @@ impl Builder {
         self.graph.add(Op::Input(input, at), &[])
     }
 
-    /// Declares how many centres each class has: `cos[k, r]` is then read for each of them.
-    pub fn set_centres(&mut self, count: u32) {
-        self.centres = count;
-    }
-
     /// A state's value after this step: no derivative passes it. The value is one for the batch.
     ///
     /// # Errors
-    /// When the value varies with the sample or the class, or is a mask.
+    /// When the value varies with the sample or the class, is a mask, or is another one than before.
     pub fn update(&mut self, state: Id, next: Id) -> Result<Id, TypeError> {
         if self.graph.shape(next) != Shape::Scalar {
             return Err(TypeError::NotAScalar {
@@ -256,21 +260,17 @@ impl Builder {
         }
         let next = self.apply(Op::Detach, &[next])?;
         if let Op::Param(param) = self.graph.op(state) {
-            self.updates.push(Update { param, next });
+            match self.updates.iter().find(|update| update.param == param) {
+                Some(update) if update.next == next => {}
+                Some(_) => {
+                    return Err(TypeError::TwoUpdates {
+                        name: self.graph.params[param as usize].name.clone(),
+                    });
+                }
+                None => self.updates.push(Update { param, next }),
+            }
         }
         Ok(next)
-    }
-
-    /// The matrix of one of the centres of each class; the first reading decides which matrix it is.
-    fn centre(&mut self, name: &str, kind: Kind, at: At, centre: u32) -> Result<Id, TypeError> {
-        let mut value = self.matrix(name, kind, at)?;
-        // In their order, whichever is read first: so they stand in the matrix (B, C, K).
-        for centre in 1..=centre {
-            let label = format!("{name}_{}", centre + 1);
-            let input = self.declare(Input { centre, ..Input::new(&label, kind, Axis::Matrix) })?;
-            value = self.read(input, at);
-        }
-        Ok(value)
     }
 
     fn matrix(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {
@@ -310,95 +310,6 @@ impl Builder {
     /// When the loss reads cosines.
     pub fn logit(&mut self, at: At) -> Result<Id, TypeError> {
         self.matrix("logit", Kind::Logit, at)
-    }
-
-    /// `cos[y, r]` or `cos[k, r]`: the cosine to a centre of a class, before a reduction [over the centres](Self::over_centres).
-    ///
-    /// # Errors
-    /// When the loss reads raw logits.
-    pub fn cos_of_centres(&mut self, at: At) -> Result<Id, TypeError> {
-        self.each_centre("cos", Kind::Cosine, at)
-    }
-
-    /// `logit[y, r]` or `logit[k, r]`: the logit of a centre of a class, before a reduction over the centres.
-    ///
-    /// # Errors
-    /// When the loss reads cosines.
-    pub fn logit_of_centres(&mut self, at: At) -> Result<Id, TypeError> {
-        self.each_centre("logit", Kind::Logit, at)
-    }
-
-    /// The cosine to one of the centres of a class, numbered from 0.
-    ///
-    /// # Errors
-    /// When the loss reads raw logits.
-    pub fn cos_of_centre(&mut self, at: At, centre: u32) -> Result<Id, TypeError> {
-        self.centre("cos", Kind::Cosine, at, centre)
-    }
-
-    /// The symbol of any centre: an input that stands behind all others and is taken away in the end.
-    fn each_centre(&mut self, name: &str, kind: Kind, at: At) -> Result<Id, TypeError> {
-        for centre in 0..self.centres {
-            self.centre(name, kind, at, centre)?;
-        }
-        let input = self.declare(Input { centre: u32::MAX, ..Input::new(ANY_CENTRE, kind, Axis::Matrix) })?;
-        Ok(self.read(input, at))
-    }
-
-    fn any_centre(&self) -> Option<u32> {
-        self.graph.inputs.iter().position(|input| input.centre == u32::MAX).map(|at| at as u32)
-    }
-
-    /// Is the value that of [any centre](Self::each_centre), not yet reduced?
-    pub fn varies_with_centre(&self, value: Id) -> bool {
-        let symbol = self.any_centre();
-        self.graph.depends(value, |op| matches!(op, Op::Input(input, _) if Some(input) == symbol))
-    }
-
-    /// A value once for each centre, joined two by two: `max[r](cos[k, r])`.
-    ///
-    /// # Errors
-    /// When the value does not vary with the centre, or does not join.
-    pub fn over_centres(
-        &mut self,
-        function: &'static str,
-        value: Id,
-        join: &dyn Fn(&mut Builder, Id, Id) -> Result<Id, TypeError>,
-    ) -> Result<Id, TypeError> {
-        if !self.varies_with_centre(value) {
-            return Err(TypeError::NothingOverCentres { function });
-        }
-        let mut joined = None;
-        for centre in 0..self.centres {
-            let here = self.at_centre(value, centre);
-            joined = Some(match joined {
-                None => here,
-                Some(before) => join(self, before, here)?,
-            });
-        }
-        let joined = joined.unwrap_or(value);
-        self.check_depth(joined)?;
-        Ok(joined)
-    }
-
-    /// The value with one centre in place of the symbol of any.
-    fn at_centre(&mut self, value: Id, centre: u32) -> Id {
-        let symbol = self.any_centre();
-        let of_centre = |input: &Input| input.axis == Axis::Matrix && input.centre == centre;
-        let input = self.graph.inputs.iter().position(of_centre).unwrap_or(0) as u32;
-        let needed = self.graph.reachable(&[value]);
-        let mut map: HashMap<Id, Id> = HashMap::new();
-        for id in self.graph.ids().filter(|id| needed[id.index()]) {
-            let made = match self.graph.op(id) {
-                Op::Input(found, at) if Some(found) == symbol => self.graph.add(Op::Input(input, at), &[]),
-                op => {
-                    let args: Vec<Id> = self.graph.args(id).iter().map(|a| map[a]).collect();
-                    self.graph.add(op, &args)
-                }
-            };
-            map.insert(id, made);
-        }
-        map[&value]
     }
 
     /// A literal.
@@ -495,75 +406,6 @@ impl Builder {
         let sum = self.apply(Op::SumK, &[x])?;
         let others = self.graph.add(Op::Others, &[]);
         self.apply(Op::Div, &[sum, others])
-    }
-
-    /// `quantile[i](x, q)`: the value of the batch that ⌊q·(B − 1)⌋ values come before: 0 is the least one, 0.5 the (lower)
-    /// median, 1 the greatest. Its derivative goes to the sample that has it.
-    ///
-    /// # Errors
-    /// When x is not one value a sample, or q not one for the batch.
-    pub fn quantile(&mut self, x: Id, q: Id) -> Result<Id, TypeError> {
-        if self.graph.shape(q) != Shape::Scalar {
-            let found = self.graph.shape(q);
-            return Err(TypeError::NotAScalar { function: "quantile[i]", what: "place", found });
-        }
-        let rank = self.apply(Op::RankI, &[x])?;
-        let rows = self.graph.add(Op::BatchSize, &[]);
-        let [zero, one] = [0.0, 1.0].map(|n| self.number(n));
-        let last = self.apply(Op::Sub, &[rows, one])?;
-        let place = self.apply(Op::Mul, &[q, last])?;
-        let place = self.apply(Op::Floor, &[place])?;
-        let here = self.apply(Op::Eq, &[rank, place])?;
-        let value = self.graph.add(Op::Select, &[here, x, zero]);
-        self.apply(Op::SumI, &[value])
-    }
-
-    /// `std[i](x)`: the standard deviation over the batch, with B − 1 below; 0 for a single sample.
-    ///
-    /// # Errors
-    /// When x is not one value a sample.
-    pub fn deviation(&mut self, x: Id) -> Result<Id, TypeError> {
-        let mean = self.apply(Op::MeanI, &[x])?;
-        let off = self.apply(Op::Sub, &[x, mean])?;
-        let square = self.apply(Op::Mul, &[off, off])?;
-        let sum = self.apply(Op::SumI, &[square])?;
-        let rows = self.graph.add(Op::BatchSize, &[]);
-        let one = self.number(1.0);
-        let less = self.apply(Op::Sub, &[rows, one])?;
-        let below = self.apply(Op::Max, &[less, one])?;
-        let variance = self.apply(Op::Div, &[sum, below])?;
-        // The root's slope at 0 is infinite: where all samples agree the deviation is 0 and so is its derivative.
-        let zero = self.number(0.0);
-        let spread = self.apply(Op::Lt, &[zero, variance])?;
-        let inside = self.apply(Op::Select, &[spread, variance, one])?;
-        let root = self.apply(Op::Sqrt, &[inside])?;
-        self.apply(Op::Select, &[spread, root, zero])
-    }
-
-    /// `lse[i](x)`: ln Σ exp over the batch, whatever the size of x.
-    ///
-    /// # Errors
-    /// When x is not one value a sample.
-    pub fn lse_over_batch(&mut self, x: Id) -> Result<Id, TypeError> {
-        let one = self.number(1.0);
-        let greatest = self.quantile(x, one)?;
-        let greatest = self.apply(Op::Detach, &[greatest])?;
-        let less = self.apply(Op::Sub, &[x, greatest])?;
-        let powers = self.apply(Op::Exp, &[less])?;
-        let sum = self.apply(Op::SumI, &[powers])?;
-        let ln = self.apply(Op::Ln, &[sum])?;
-        self.apply(Op::Add, &[greatest, ln])
-    }
-
-    /// `match[i](x, by)`: the values of x in the order of `by`: the sample with the least `by` gets the least x. It passes
-    /// no derivative.
-    ///
-    /// # Errors
-    /// When one of them is not one value a sample.
-    pub fn matched(&mut self, x: Id, by: Id) -> Result<Id, TypeError> {
-        let own = self.apply(Op::RankI, &[x])?;
-        let wanted = self.apply(Op::RankI, &[by])?;
-        self.apply(Op::PickI, &[x, own, wanted])
     }
 
     /// `ce[k](p)` = −ln p at another class, exact in both tails.
@@ -703,19 +545,6 @@ impl Builder {
             names: self.names,
             updates: self.updates,
         })
-    }
-
-    /// The symbol of any centre is no input: nothing that is left may read it.
-    fn drop_centre_symbol(&mut self, value: Id) -> Result<(), TypeError> {
-        let Some(symbol) = self.any_centre() else { return Ok(()) };
-        let reads = |op: Op| matches!(op, Op::Input(input, _) if input == symbol);
-        let roots = self.updates.iter().map(|update| update.next).chain([value]);
-        if roots.into_iter().any(|root| self.graph.depends(root, reads)) {
-            return Err(TypeError::Centre);
-        }
-        self.names.retain(|named| !self.graph.depends(named.id, reads));
-        self.graph.inputs.remove(symbol as usize);
-        Ok(())
     }
 
     /// Drops the names of softmaxes that the value does not need, and calls the others p, q, r, p4, …, but for names that

@@ -11,17 +11,17 @@ use crate::atomic;
 /// The longest header that is read, in bytes: NumPy's own limit.
 const MAX_HEADER: usize = 10_000;
 
-/// Reads a vector or a matrix of `float32` or `float64`.
+/// Reads a vector, a matrix or an array (B, C, K) of `float32` or `float64`.
 ///
 /// # Errors
 /// [`ArrayError`]: the file is missing, no `.npy` file or truncated; it holds another kind of number;
-/// it has neither one nor two dimensions.
+/// it has not one to three dimensions.
 pub fn read_real(path: impl AsRef<Path>) -> Result<Real, ArrayError> {
     let (path, place) = (path.as_ref(), path.as_ref().display().to_string());
     let bytes = read_file(path)?;
     let file = open(&bytes, &place)?;
-    if !matches!(file.shape().len(), 1 | 2) {
-        return Err(dimensions(&file, place, "a vector or a matrix (one or two dimensions)"));
+    if !matches!(file.shape().len(), 1..=3) {
+        return Err(dimensions(&file, place, "an array of one to three dimensions"));
     }
     match dtype_name(&file.dtype()).as_str() {
         f64::DTYPE => Ok(Real::F64(decode(file, &place)?)),

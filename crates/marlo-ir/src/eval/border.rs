@@ -21,59 +21,54 @@ pub fn on_border(loss: &Loss, batch: &Batch<f64>, tolerance: f64) -> Vec<bool> {
     let varies =
         |id: &Id| needed[id.index()] && graph.shape(*id) != Shape::Scalar || graph.op(*id) == Op::TopI;
     for id in graph.ids().filter(varies) {
-        let kinds = |kind: Kind| graph.args(id).iter().all(|&a| graph.node(a).kind == kind);
-        let near = |x: &[f64]| {
-            let other = match graph.op(id) {
-                Op::Floor => x[0].round(),
-                Op::Relu | Op::Abs => 0.0,
-                _ => x[1],
-            };
-            let tolerance = if kinds(Kind::Cosine) { tolerance / 20.0 } else { tolerance };
-            (x[0] - other).abs() <= tolerance * x[0].abs().max(other.abs()).max(1.0)
-        };
         match graph.op(id) {
             _ if exact(graph, id) => continue,
             // At a corner the value is the same on both sides; only a derivative that flows through it tells them apart.
             Op::Relu | Op::Abs | Op::Min | Op::Max | Op::MaxK if !flows[id.index()] => continue,
-            Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Relu | Op::Abs | Op::Min | Op::Max => {}
-            Op::MaxK => {
-                mark_maximum(graph, id, batch, tolerance, &mut rows);
-                continue;
+            Op::Lt | Op::Le | Op::Eq | Op::Floor | Op::Relu | Op::Abs | Op::Min | Op::Max => {
+                mark_comparison(graph, id, batch, tolerance, &mut rows);
             }
+            Op::MaxK => mark_maximum(graph, id, batch, tolerance, &mut rows),
             // A quantile is the same whichever of two tied samples it is read from.
             Op::RankI if !flows[graph.args(id)[0].index()] && !is_picked(graph, &needed, id) => continue,
-            Op::RankI => {
-                mark_order(graph, id, batch, tolerance, &mut rows);
-                continue;
-            }
-            Op::TopI => {
-                mark_rank(graph, id, batch, tolerance, &mut rows);
-                continue;
-            }
-            _ => continue,
-        }
-        let sides = evaluate(graph, graph.args(id), batch);
-        let shapes: Vec<Shape> = graph.args(id).iter().map(|&a| graph.shape(a)).collect();
-        let widest = graph.shape(id);
-        for (row, on) in rows.iter_mut().enumerate() {
-            let mut at = |class: usize| {
-                let side = |(values, shape): (&Vec<f64>, &Shape)| match shape {
-                    Shape::Scalar => values[0],
-                    Shape::Row => values[row],
-                    Shape::Cell => values[row * batch.classes + class],
-                };
-                let here: Vec<f64> = sides.iter().zip(&shapes).map(side).collect();
-                *on |= near(&here);
-            };
-            match widest {
-                Shape::Cell => {
-                    (0..batch.classes).filter(|&class| class != batch.labels[row]).for_each(&mut at)
-                }
-                Shape::Row | Shape::Scalar => at(0),
-            }
+            Op::RankI => mark_order(graph, id, batch, tolerance, &mut rows),
+            Op::TopI => mark_rank(graph, id, batch, tolerance, &mut rows),
+            _ => {}
         }
     }
     rows
+}
+
+/// Marks the rows where the two sides of a comparison, a value and a whole number, or a value and 0 are as good as equal.
+fn mark_comparison(graph: &Graph, id: Id, batch: &Batch<f64>, tolerance: f64, rows: &mut [bool]) {
+    let kinds = |kind: Kind| graph.args(id).iter().all(|&a| graph.node(a).kind == kind);
+    let near = |x: &[f64]| {
+        let other = match graph.op(id) {
+            Op::Floor => x[0].round(),
+            Op::Relu | Op::Abs => 0.0,
+            _ => x[1],
+        };
+        let tolerance = if kinds(Kind::Cosine) { tolerance / 20.0 } else { tolerance };
+        (x[0] - other).abs() <= tolerance * x[0].abs().max(other.abs()).max(1.0)
+    };
+    let sides = evaluate(graph, graph.args(id), batch);
+    let shapes: Vec<Shape> = graph.args(id).iter().map(|&a| graph.shape(a)).collect();
+    let widest = graph.shape(id);
+    for (row, on) in rows.iter_mut().enumerate() {
+        let mut at = |class: usize| {
+            let side = |(values, shape): (&Vec<f64>, &Shape)| match shape {
+                Shape::Scalar => values[0],
+                Shape::Row => values[row],
+                Shape::Cell => values[row * batch.classes + class],
+            };
+            let here: Vec<f64> = sides.iter().zip(&shapes).map(side).collect();
+            *on |= near(&here);
+        };
+        match widest {
+            Shape::Cell => (0..batch.classes).filter(|&class| class != batch.labels[row]).for_each(&mut at),
+            Shape::Row | Shape::Scalar => at(0),
+        }
+    }
 }
 
 /// Through which values does a derivative flow: those that depend on the matrix or on a norm, and that the loss reads

@@ -132,85 +132,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Sorts arguments by the names of parameters; the first `optional` from
-    /// the end may be missing. Mistakes are reported.
-    pub(super) fn bind<'e>(
-        &mut self,
-        callee: &str,
-        names: &[&str],
-        optional: usize,
-        arguments: &'e [Argument],
-        span: Span,
-    ) -> Option<Vec<Option<&'e Argument>>> {
-        let mut bound: Vec<Option<&Argument>> = vec![None; names.len()];
-        let mut good = true;
-        let mut named = false;
-        for (place, argument) in arguments.iter().enumerate() {
-            let slot = match &argument.name {
-                None if named => {
-                    let error = Diagnostic::error(
-                        "arguments",
-                        argument.value.span,
-                        "a named argument stands before this one",
-                    );
-                    self.report(error.label("arguments without a name come first"));
-                    good = false;
-                    continue;
-                }
-                None => place,
-                Some(name) => {
-                    named = true;
-                    match names.iter().position(|known| *known == name.text) {
-                        Some(slot) => slot,
-                        None => {
-                            self.report(unknown_argument(callee, names, name));
-                            good = false;
-                            continue;
-                        }
-                    }
-                }
-            };
-            match bound.get_mut(slot) {
-                Some(free @ None) => *free = Some(argument),
-                Some(Some(first)) => {
-                    let message = format!("`{}` is given twice", names[slot]);
-                    let first = first.value.span;
-                    self.report(
-                        Diagnostic::error("arguments", argument.value.span, message)
-                            .also(first, "the first time"),
-                    );
-                    good = false;
-                }
-                None => {
-                    let message = match names.len() {
-                        0 => format!("`{callee}` takes no arguments"),
-                        1 => format!("`{callee}` takes one argument"),
-                        number => format!("`{callee}` takes {number} arguments"),
-                    };
-                    self.report(
-                        Diagnostic::error("arguments", argument.value.span, message).label("one too many"),
-                    );
-                    return None;
-                }
-            }
-        }
-        let needed = names.len() - optional;
-        let missing: Vec<String> = (0..needed)
-            .filter(|&slot| bound[slot].is_none())
-            .map(|slot| format!("`{}`", names[slot]))
-            .collect();
-        if good && !missing.is_empty() {
-            let plural = if missing.len() > 1 { "s" } else { "" };
-            let message = format!("`{callee}` lacks its argument{plural} {}", missing.join(" and "));
-            let signature = format!("{callee}({})", names[..needed].join(", "));
-            self.report(
-                Diagnostic::error("arguments", span, message).help(format!("it is called as `{signature}`")),
-            );
-            good = false;
-        }
-        good.then_some(bound)
-    }
-
     // ----- functions of the program -----
 
     fn call_function(&mut self, number: usize, arguments: &[Argument], span: Span, scope: Scope) -> Value {
@@ -391,31 +312,12 @@ impl Checker<'_, '_> {
                 let result = checker.builder.mean_over_classes(*x);
                 checker.checked(result, span, spans)
             }
-            (Action::Clamp, [x, low, high]) => {
-                // As two steps, so that a message points to the bound that does not fit.
-                match checker.apply(Op::Max, &[*x, *low], span, &[spans[0], spans[1]]) {
-                    Value::Number(above) => {
-                        checker.apply(Op::Min, &[above, *high], span, &[spans[0], spans[2]])
-                    }
-                    other => other,
-                }
-            }
+            (Action::Clamp, [x, low, high]) => checker.clamp([*x, *low, *high], span, spans),
             (Action::Mask, [condition]) => checker.mask(*condition, spans[0]),
             (Action::OverCentres(over), [x]) => checker.over_centres(over, *x, span, spans),
             (Action::Anneal { hold }, numbers) => checker.anneal(hold, numbers, span, spans),
             (Action::Quantile(_) | Action::Deviation | Action::Match | Action::LseOfBatch, ids) => {
-                let builder = &mut checker.builder;
-                let result = match (builtin.action, ids) {
-                    (Action::Quantile(Some(q)), [x]) => {
-                        let q = builder.number(q);
-                        builder.quantile(*x, q)
-                    }
-                    (Action::Quantile(_), [x, q]) => builder.quantile(*x, *q),
-                    (Action::Match, [x, by]) => builder.matched(*x, *by),
-                    (Action::LseOfBatch, [x]) => builder.lse_over_batch(*x),
-                    _ => builder.deviation(ids[0]),
-                };
-                checker.checked(result, span, spans)
+                checker.of_batch(builtin.action, ids, span, spans)
             }
             (Action::Indicator, [mask, weight]) => {
                 let found = checker.builder.graph.node(*weight).kind;
@@ -442,6 +344,30 @@ impl Checker<'_, '_> {
             }
             _ => Value::Poison,
         })
+    }
+
+    /// As two steps, so that a message points to the bound that does not fit.
+    fn clamp(&mut self, [x, low, high]: [Id; 3], span: Span, spans: &[Span]) -> Value {
+        match self.apply(Op::Max, &[x, low], span, &[spans[0], spans[1]]) {
+            Value::Number(above) => self.apply(Op::Min, &[above, high], span, &[spans[0], spans[2]]),
+            other => other,
+        }
+    }
+
+    /// A statistic of the batch.
+    fn of_batch(&mut self, action: Action, ids: &[Id], span: Span, spans: &[Span]) -> Value {
+        let builder = &mut self.builder;
+        let result = match (action, ids) {
+            (Action::Quantile(Some(q)), [x]) => {
+                let q = builder.number(q);
+                builder.quantile(*x, q)
+            }
+            (Action::Quantile(_), [x, q]) => builder.quantile(*x, *q),
+            (Action::Match, [x, by]) => builder.matched(*x, *by),
+            (Action::LseOfBatch, [x]) => builder.lse_over_batch(*x),
+            _ => builder.deviation(ids[0]),
+        };
+        self.checked(result, span, spans)
     }
 
     /// `ce[k](p)`
@@ -578,16 +504,6 @@ impl Checker<'_, '_> {
             return Value::Poison;
         };
         self.apply(Op::Mul, &[weight, loss], span, &[])
-    }
-}
-
-fn unknown_argument(callee: &str, names: &[&str], name: &Name) -> Diagnostic {
-    let error =
-        Diagnostic::error("arguments", name.span, format!("`{callee}` has no argument `{}`", name.text));
-    match suggest::nearest(&name.text, names.iter().copied()) {
-        Some(near) => error.label(format!("did you mean `{near}`?")).fix(name.span, near),
-        None if names.is_empty() => error,
-        None => error.help(format!("its arguments are {}", names.join(", "))),
     }
 }
 

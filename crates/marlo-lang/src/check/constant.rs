@@ -1,14 +1,13 @@
 //! Constants in a header: numbers, pi and parameters before them.
 
-use std::collections::HashMap;
-
 use super::Checker;
+use super::header::Defaults;
 use crate::Diagnostic;
 use crate::ast::{BinaryOperator, Expr, ExprKind, UnaryOperator};
 
 impl Checker<'_, '_> {
     /// The value of a constant; `known` are the defaults of earlier parameters.
-    pub(super) fn constant(&mut self, value: &Expr, known: &HashMap<String, Option<f64>>) -> Option<f64> {
+    pub(super) fn constant(&mut self, value: &Expr, known: &Defaults) -> Option<f64> {
         let refuse = |message: String| {
             Diagnostic::error("constant", value.span, message)
                 .help("a constant is made of numbers, `pi`, `+ - * / ^` and earlier parameters")

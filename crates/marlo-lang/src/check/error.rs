@@ -103,6 +103,7 @@ impl Checker<'_, '_> {
             TypeError::NotALoss { .. } => ("shape", whole),
             TypeError::Mixed => ("mixed", whole),
             TypeError::TooDeep => ("too-deep", whole),
+            TypeError::TwoUpdates { .. } => ("state", whole),
             TypeError::Duplicate { .. } => ("duplicate", whole),
         };
         // Of an `if`, whose condition comes first, it is the branches that do not go together.

@@ -9,14 +9,18 @@ use marlo_ir::setting::Draw;
 use super::Checker;
 use super::scope::{Scope, Sort, Value};
 use super::setting::is_constant;
-use crate::ast::{Expr, ExprKind, Loss, Name, Parameter};
+use crate::ast::{Expr, ExprKind, Loss, Name, Parameter, Range};
 use crate::{Diagnostic, Span, suggest};
+
+/// The hyperparameters that stand before something, with their defaults: none where there is no default, or where the host
+/// works it out.
+pub(super) type Defaults = HashMap<String, Option<f64>>;
 
 impl Checker<'_, '_> {
     /// Declares the parameters of the program's loss.
     pub(super) fn header(&mut self, loss: &Loss, outer: Scope) -> Scope {
         let scope = self.scopes.inside(Some(outer));
-        let mut known = HashMap::new();
+        let mut known = Defaults::new();
         for parameter in &loss.parameters {
             let value = match &parameter.index {
                 None if parameter.kind.text == "Count" => self.count(parameter, &known),
@@ -80,7 +84,7 @@ impl Checker<'_, '_> {
                     .help("it is data, given with each batch; only a hyperparameter has a default, and noise is drawn: `~ normal(0, 1)`"),
             );
         }
-        let known = HashMap::new();
+        let known = Defaults::new();
         let range = match &parameter.range {
             Some(range) => self.constant_range(range, &known),
             None => Some(kind.map_or((f64::NEG_INFINITY, f64::INFINITY), Kind::range)),
@@ -98,7 +102,7 @@ impl Checker<'_, '_> {
     }
 
     /// `normal(mean, deviation)` or `uniform(low, high)`
-    fn drawn(&mut self, drawn: &Expr, known: &HashMap<String, Option<f64>>) -> Option<Draw> {
+    fn drawn(&mut self, drawn: &Expr, known: &Defaults) -> Option<Draw> {
         let error = |span, message: String| {
             Diagnostic::error("distribution", span, message).help(
                 "the distributions are `normal(mean, deviation)` and `uniform(low, high)`, of constants",
@@ -136,7 +140,7 @@ impl Checker<'_, '_> {
     }
 
     /// `centres: Count = 3`: how many centres each class has, a number that is fixed while compiling.
-    fn count(&mut self, parameter: &Parameter, known: &HashMap<String, Option<f64>>) -> Value {
+    fn count(&mut self, parameter: &Parameter, known: &Defaults) -> Value {
         let name = &parameter.name;
         if name.text != "centres" {
             let error =
@@ -179,7 +183,7 @@ impl Checker<'_, '_> {
         parameter: &Parameter,
         kind: Option<Kind>,
         scope: Scope,
-        known: &mut HashMap<String, Option<f64>>,
+        known: &mut Defaults,
     ) -> Value {
         let name = &parameter.name.text;
         for (what, part) in [("distribution", &parameter.drawn), ("total", &parameter.sum)] {
@@ -215,6 +219,20 @@ impl Checker<'_, '_> {
             // The name is taken: that is reported where it is defined.
             Err(_) => Value::Poison,
         }
+    }
+
+    /// `low..high` of constants, checked not to be empty.
+    pub(super) fn constant_range(&mut self, range: &Range, known: &Defaults) -> Option<(f64, f64)> {
+        let low = self.constant(&range.low, known)?;
+        let high = match &range.high {
+            Some(high) => self.constant(high, known)?,
+            None => f64::INFINITY,
+        };
+        if low > high {
+            self.report(empty_range(low, high, range.span()));
+            return None;
+        }
+        Some((low, high))
     }
 
     /// Reports a value of a parameter that is out of its range.

@@ -7,6 +7,7 @@
 //! ([`error`]). What is wrong is reported once and becomes a value that
 //! silences everything that is made of it.
 
+mod arguments;
 mod builtin;
 mod call;
 mod constant;
@@ -133,8 +134,8 @@ struct Checker<'a, 'l> {
     matrix: Option<(&'static str, Span)>,
     /// Has it been reported that both are read?
     mixed: bool,
-    /// Within a default: the steps for which it is defined so far.
-    steps_of_setting: Option<(u64, u64)>,
+    /// The default that is being worked out, if one is.
+    schedule: Option<setting::Schedule>,
     /// Is this a law, which may name every loss of the library?
     in_law: bool,
     /// The distribution that a probability at the label belongs to.
@@ -158,7 +159,7 @@ impl<'a, 'l> Checker<'a, 'l> {
             exhausted: false,
             matrix: None,
             mixed: false,
-            steps_of_setting: None,
+            schedule: None,
             in_law: false,
             distributions: HashMap::new(),
         }
@@ -336,7 +337,12 @@ impl<'a, 'l> Checker<'a, 'l> {
     fn report(&mut self, mut diagnostic: Diagnostic) {
         if let Some((name, span)) = self.foreign() {
             let message = format!("in `{name}`: {}", diagnostic.message);
-            diagnostic = Diagnostic { message, ..Diagnostic::error(diagnostic.code, span, "") };
+            // A place or an edit in another file says nothing here, and mostly no help either.
+            let help = match diagnostic.code {
+                "state" | "arguments" => diagnostic.help,
+                _ => Vec::new(),
+            };
+            diagnostic = Diagnostic { message, help, ..Diagnostic::error(diagnostic.code, span, "") };
         } else if let Some(Call::Function(number, Some(span))) = self.calls.last() {
             let name = &self.functions[*number].ast.name.text;
             diagnostic = diagnostic.also(*span, format!("in this call of `{name}`"));

@@ -3,7 +3,7 @@
 use marlo_ir::graph::{Axis, Id, Param};
 use marlo_ir::op::Op;
 
-use super::header::natural_range;
+use super::header::{Defaults, natural_range};
 use super::scope::{Scope, Sort, Value};
 use super::setting::is_constant;
 use super::{Call, Checker};
@@ -135,7 +135,7 @@ impl Checker<'_, '_> {
     /// The range of a parameter of another loss, whose header is known to be right.
     fn range_of(&mut self, parameter: &Parameter, loss: &Loss, kind: Option<Kind>) -> (f64, f64) {
         let Some(range) = &parameter.range else { return natural_range(kind) };
-        let mut known = std::collections::HashMap::new();
+        let mut known = Defaults::new();
         for earlier in loss.parameters.iter().take_while(|earlier| *earlier != parameter) {
             let constant = earlier.default.as_ref().filter(|value| is_constant(value, &known));
             let default = constant.and_then(|value| self.constant(value, &known));
@@ -152,12 +152,12 @@ impl Checker<'_, '_> {
             return self.poison(Diagnostic::error("arguments", span, message).label("it has no default"));
         };
         if parameter.kind.text == "Count" {
-            return match self.constant(default, &std::collections::HashMap::new()) {
+            return match self.constant(default, &Defaults::new()) {
                 Some(count) => self.set_centres(count, span),
                 None => Value::Poison,
             };
         }
-        let known = std::collections::HashMap::new();
+        let known = Defaults::new();
         self.calls.push(Call::Loss(callee.to_owned(), span));
         let value = match is_constant(default, &known) {
             true => self.eval(default, header),
@@ -171,7 +171,7 @@ impl Checker<'_, '_> {
     fn inherited(&mut self, parameter: &Parameter, default: &Expr, header: Scope, span: Span) -> Value {
         let name = &parameter.name.text;
         let Some(kind) = Kind::from_name(&parameter.kind.text) else { return Value::Poison };
-        let known = std::collections::HashMap::new();
+        let known = Defaults::new();
         let (low, high) = match &parameter.range {
             Some(range) => match self.constant_range(range, &known) {
                 Some(range) => range,

@@ -1,6 +1,5 @@
 //! Defaults that are no constants: schedules in `step`, starts in `classes`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use marlo_ir::build::Builder;
@@ -12,10 +11,20 @@ use marlo_ir::shape::Shape;
 
 use super::Checker;
 use super::builtin;
+use super::header::Defaults;
 use super::scope::{Scope, Sort, Value};
 use crate::ast::{BinaryOperator, Expr, ExprKind, Name, UnaryOperator};
 use crate::format::print_expression;
 use crate::{Diagnostic, Span};
+
+/// A default while it is worked out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    /// The step, as a value of the graph on the side.
+    step: Id,
+    /// The steps for which it is defined so far.
+    steps: (u64, u64),
+}
 
 impl Checker<'_, '_> {
     /// An expression that the host works out: the default of a hyperparameter, or the start of a state. It reads what
@@ -24,17 +33,20 @@ impl Checker<'_, '_> {
         // On the side: the program itself has no step.
         let aside = self.builder.clone();
         let program = std::mem::replace(&mut self.builder, aside);
-        let outer = self.steps_of_setting.replace((0, u64::MAX));
         let inner = self.scopes.inside(Some(scope));
-        if let Ok(id) = self.builder.param(Param::new(Setting::STEP, Kind::Real)) {
-            let name = Name { text: Setting::STEP.to_owned(), span: Span::default() };
-            // The name is one of the language, which may be hidden here.
-            let _ = self.scopes.define(inner, &name, Value::Number(id), Sort::Argument, false);
-        }
+        // No program can give a hyperparameter that name.
+        let Ok(step) = self.builder.param(Param::new(Setting::STEP, Kind::Real)) else {
+            self.builder = program;
+            return None;
+        };
+        let outer = self.schedule.replace(Schedule { step, steps: (0, u64::MAX) });
+        let name = Name { text: Setting::STEP.to_owned(), span: Span::default() };
+        // It is one of the language's, which may be hidden here.
+        let _ = self.scopes.define(inner, &name, Value::Number(step), Sort::Argument, false);
         let found = self.eval(value, inner);
         let id = self.expect_number(&found, value.span).and_then(|id| self.host_value(id, value.span));
         let aside = std::mem::replace(&mut self.builder, program);
-        let steps = std::mem::replace(&mut self.steps_of_setting, outer)?;
+        let steps = std::mem::replace(&mut self.schedule, outer)?.steps;
         let (graph, value_id) = aside.graph.alone(id?);
         let setting =
             Setting { text: print_expression(value), graph: Arc::new(graph), value: value_id, steps };
@@ -76,7 +88,7 @@ impl Checker<'_, '_> {
     /// `anneal(from, to, steps, start)` and `ramp(..)`: a line over the steps.
     pub(super) fn anneal(&mut self, hold: bool, numbers: &[Id], span: Span, spans: &[Span]) -> Value {
         let name = if hold { "ramp" } else { "anneal" };
-        let Some(known) = self.steps_of_setting else {
+        let Some(Schedule { step, steps: known }) = self.schedule else {
             let error = Diagnostic::error("kind", span, format!("`{name}` is a schedule"));
             return self.poison(error.help(format!(
                 "it stands as the default of a hyperparameter: `s: Scale = {name}(16, 64, 10000)`"
@@ -98,10 +110,8 @@ impl Checker<'_, '_> {
         let (steps, start) = (whole[0], whole.get(1).copied().unwrap_or(0.0));
         if !hold {
             let (first, last) = (start as u64, (start + steps) as u64);
-            self.steps_of_setting = Some((known.0.max(first), known.1.min(last)));
+            self.schedule = Some(Schedule { step, steps: (known.0.max(first), known.1.min(last)) });
         }
-        let step = self.builder.graph.params.iter().position(|param| param.name == Setting::STEP);
-        let step = self.builder.graph.add(Op::Param(step.unwrap_or(0) as u32), &[]);
         let result = line(&mut self.builder, (numbers[0], numbers[1]), step, (start, steps), hold);
         self.checked(result, span, spans)
     }
@@ -128,7 +138,7 @@ fn line(
 
 /// Is it made of numbers, `pi`, names of parameters and `+ - * / ^` alone? Then it is worked out while compiling. `known` are
 /// the defaults of parameters, nothing where there is no constant one.
-pub(super) fn is_constant(value: &Expr, known: &HashMap<String, Option<f64>>) -> bool {
+pub(super) fn is_constant(value: &Expr, known: &Defaults) -> bool {
     match &value.kind {
         ExprKind::Number { .. } | ExprKind::Error => true,
         ExprKind::Name { name, index } => {

@@ -5,7 +5,7 @@ use marlo_ir::kind::Kind;
 use marlo_ir::op::Op;
 
 use super::Checker;
-use super::header;
+use super::header::Defaults;
 use super::scope::{Scope, Sort, Value};
 use super::setting::is_constant;
 use crate::ast::State;
@@ -50,14 +50,16 @@ impl Checker<'_, '_> {
             Some(kind) => self.kind(kind)?,
             None => Kind::Real,
         };
-        let known = std::collections::HashMap::new();
+        let none = Defaults::new();
         let (low, high) = match &state.range {
-            Some(range) => self.constant_range(range, &known)?,
+            Some(range) => self.constant_range(range, &none)?,
             None => kind.range(),
         };
         let mut param = Param { low, high, state: true, ..Param::new(name, kind) };
-        if is_constant(&state.start, &known) {
-            let start = self.constant(&state.start, &known)?;
+        // A start may read hyperparameters; then the host works it out.
+        let params = self.builder.graph.params.iter().map(|param| (param.name.clone(), None));
+        if is_constant(&state.start, &params.collect()) {
+            let start = self.constant(&state.start, &none)?;
             self.check_range(name, start, low, high, state.start.span);
             param.default = Some(start);
         } else {
@@ -80,24 +82,6 @@ impl Checker<'_, '_> {
                 None
             }
         }
-    }
-
-    /// `low..high` of constants, checked not to be empty.
-    pub(super) fn constant_range(
-        &mut self,
-        range: &crate::ast::Range,
-        known: &std::collections::HashMap<String, Option<f64>>,
-    ) -> Option<(f64, f64)> {
-        let low = self.constant(&range.low, known)?;
-        let high = match &range.high {
-            Some(high) => self.constant(high, known)?,
-            None => f64::INFINITY,
-        };
-        if low > high {
-            self.report(header::empty_range(low, high, range.span()));
-            return None;
-        }
-        Some((low, high))
     }
 
     /// `previous(t)`: a state before this step.
