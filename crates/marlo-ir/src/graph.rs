@@ -142,6 +142,12 @@ impl Graph {
         self.inputs.iter().filter(|input| input.axis == Axis::Matrix).count().max(1)
     }
 
+    /// Does the default of another hyperparameter or state read this one? Then a derivative by it alone is not all of it.
+    pub fn feeds_a_setting(&self, param: u32) -> bool {
+        let name = &self.params[param as usize].name;
+        self.params.iter().filter_map(|param| param.setting.as_ref()).any(|setting| setting.reads(name))
+    }
+
     /// The number of nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()

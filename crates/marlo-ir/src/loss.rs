@@ -139,13 +139,14 @@ impl Loss {
         inputs.filter(|(input, _)| belongs(input)).map(|(_, at)| Wrt::Input(at)).collect()
     }
 
-    /// The input or hyperparameter of that name, to differentiate by.
+    /// The input or hyperparameter of that name, to differentiate by: no state, and no hyperparameter that a schedule reads, for
+    /// the schedule's part would be missing.
     pub fn wrt(&self, name: &str) -> Option<Wrt> {
         let input = (self.graph.inputs.iter().zip(0..).skip(1))
             .find(|(input, _)| input.name == name)
             .map(|(_, at)| Wrt::Input(at));
-        let param = || self.graph.params.iter().position(|p| p.name == name && !p.state);
-        input.or_else(|| param().map(|at| Wrt::Param(at as u32)))
+        let param = || self.graph.params.iter().position(|p| p.name == name && !p.state).map(|at| at as u32);
+        input.or_else(|| param().filter(|&at| !self.graph.feeds_a_setting(at)).map(Wrt::Param))
     }
 
     /// The gradient of each sample's own loss where it depends on no other sample, else of the batch's loss.

@@ -68,7 +68,7 @@ impl Setting {
     }
 
     /// Does it read the hyperparameter of that name?
-    fn reads(&self, name: &str) -> bool {
+    pub fn reads(&self, name: &str) -> bool {
         let named = |index: u32| self.graph.params[index as usize].name == name;
         self.graph.depends(self.value, |op| matches!(op, Op::Param(index) if named(index)))
     }
@@ -125,7 +125,8 @@ impl Draw {
     }
 }
 
-/// The inputs of a loss that are drawn and not given: each with its values for a batch of that many samples.
+/// The inputs of a loss that are drawn and not given: each with its values for a batch of that many samples. What falls outside
+/// of the input's range counts as its end.
 pub fn draw<S: Scalar>(
     graph: &Graph,
     rows: usize,
@@ -140,7 +141,8 @@ pub fn draw<S: Scalar>(
         .filter_map(|(input, number)| {
             let count = if input.axis == crate::graph::Axis::Rows { rows } else { classes };
             let values = input.drawn?.values(count, seed, step.wrapping_mul(256).wrapping_add(number));
-            Some((input.name.clone(), values.into_iter().map(S::from_f64).collect()))
+            let within = values.into_iter().map(|x| S::from_f64(x.clamp(input.low, input.high)));
+            Some((input.name.clone(), within.collect()))
         })
         .collect()
 }

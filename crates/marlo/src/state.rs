@@ -82,7 +82,7 @@ impl States {
     pub fn after(loss: &Loss, classes: usize, step: u64, next: &[f64]) -> States {
         let name = |param: u32| loss.graph.params[param as usize].name.clone();
         let values = loss.updates.iter().zip(next).map(|(update, &value)| (name(update.param), value));
-        States { loss: loss.name.clone(), classes, step: step + 1, values: values.collect() }
+        States { loss: loss.name.clone(), classes, step: step.saturating_add(1), values: values.collect() }
     }
 
     /// Reads those of a loss with that many classes.

@@ -30,6 +30,22 @@ pub enum SettingError {
         /// The largest allowed.
         high: f64,
     },
+    /// A schedule, or the start of a state, that leaves its range.
+    #[error("`{name}`, {text}, is {value} at step {step}, but its range is {low} to {high}")]
+    Scheduled {
+        /// The hyperparameter.
+        name: String,
+        /// The schedule.
+        text: String,
+        /// The step.
+        step: u64,
+        /// The value there.
+        value: f64,
+        /// The smallest allowed.
+        low: f64,
+        /// The largest allowed.
+        high: f64,
+    },
     /// No default and no value.
     #[error("`{name}` has no default: give it with --set {name}=VALUE")]
     Missing {
@@ -75,8 +91,14 @@ pub fn settings(loss: &Loss, given: &[(String, f64)], moment: Moment) -> Result<
             None => default(param, params, &values, moment)?,
         };
         if !(param.low..=param.high).contains(&value) {
-            let (low, high) = (param.low, param.high);
-            return Err(SettingError::Range { name: param.name.clone(), value, low, high });
+            let (low, high, name) = (param.low, param.high, param.name.clone());
+            return Err(match &param.setting {
+                Some(setting) if set.is_none() => {
+                    let text = setting.text.clone();
+                    SettingError::Scheduled { name, text, step: moment.step, value, low, high }
+                }
+                _ => SettingError::Range { name, value, low, high },
+            });
         }
         values.push(value);
     }

@@ -174,6 +174,13 @@ impl Checker<'_, '_> {
             let message = format!("each class has {before} centres here, and this loss wants {count}");
             return self.poison(Diagnostic::error("centres", span, message));
         }
+        if let (0, Some((name, read))) = (before, self.matrix) {
+            let message = "a loss over several centres a class, where the matrix was read without";
+            let error =
+                Diagnostic::error("centres", span, message).also(read, format!("`{name}` is read here"));
+            return self
+                .poison(error.help(format!("declare `centres: Count = {count}` and read `{name}[.., r]`")));
+        }
         self.builder.set_centres(count as u32);
         Value::Number(self.builder.number(count))
     }

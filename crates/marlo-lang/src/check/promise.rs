@@ -96,9 +96,27 @@ impl Checker<'_, '_> {
         let mut claims = Vec::new();
         for promise in &file.claims {
             let Promise::Prove(prove) = promise else { continue };
-            claims.extend(prove.claims.iter().filter_map(|claim| self.claim(claim, scope)));
+            for claim in &prove.claims {
+                let before = self.builder.clone();
+                claims.extend(self.claim(claim, scope));
+                self.leave_the_program(claim, before);
+            }
         }
         claims
+    }
+
+    /// A claim speaks of the program and adds nothing to it but values: no state, schedule, input or centre.
+    fn leave_the_program(&mut self, claim: &ast::Claim, before: Builder) {
+        let declared = |builder: &Builder| {
+            let graph = &builder.graph;
+            (graph.params.len(), graph.inputs.len(), builder.centres, builder.updates.len())
+        };
+        if declared(&before) != declared(&self.builder) {
+            let message = "a claim adds no state, schedule, input or centre to the loss";
+            let error = Diagnostic::error("claim", claim.span, message);
+            self.report(error.label("what it calls brings one of its own"));
+            self.builder = before;
+        }
     }
 
     fn claim(&mut self, claim: &ast::Claim, scope: Scope) -> Option<Claim> {
@@ -228,7 +246,9 @@ impl Checker<'_, '_> {
     fn is_variable(&self, id: Id) -> bool {
         let graph = &self.builder.graph;
         match graph.op(id) {
-            Op::Input(..) | Op::Param(_) => true,
+            Op::Input(..) => true,
+            // What a schedule reads moves more than itself.
+            Op::Param(index) => !graph.feeds_a_setting(index),
             Op::Acos => graph.args(id).iter().all(|&inner| matches!(graph.op(inner), Op::Input(..))),
             _ => false,
         }

@@ -8,6 +8,7 @@ use super::scope::{Scope, Sort, Value};
 use super::setting::is_constant;
 use super::{Call, Checker};
 use crate::ast::{Argument, Expr, Loss, Name, Parameter, Statement};
+use crate::format::print_parameter;
 use crate::{Diagnostic, Span, suggest};
 use marlo_ir::kind::Kind;
 
@@ -241,7 +242,7 @@ impl Checker<'_, '_> {
             Some(index) => Value::Input { index: index as u32, by_class },
             None => {
                 let index = if by_class { "k" } else { "i" };
-                let declaration = format!("{name}[{index}]: {}", parameter.kind.text);
+                let declaration = print_parameter(parameter);
                 self.poison(
                     Diagnostic::error(
                         "arguments",

@@ -8,7 +8,7 @@ use super::Checker;
 use super::header::Defaults;
 use super::scope::{Scope, Sort, Value};
 use super::setting::is_constant;
-use crate::ast::State;
+use crate::ast::{State, Statement};
 use crate::{Diagnostic, Span};
 
 impl Checker<'_, '_> {
@@ -27,13 +27,19 @@ impl Checker<'_, '_> {
         };
         let inner = self.scopes.inside(Some(scope));
         // Within its own next value the name is the value before.
-        let _ = self.scopes.define(inner, &state.name, Value::Number(before), Sort::Argument, false);
+        let own = Value::State { before, after: before };
+        let _ = self.scopes.define(inner, &state.name, own, Sort::Argument, false);
         let next = self.eval(&state.next, inner);
         let Some(next) = self.expect_number(&next, state.next.span) else { return Value::Poison };
+        let kind = self.builder.graph.node(before).kind;
+        if !self.fits(next, kind, "state", &state.name, state.next.span) {
+            return Value::Poison;
+        }
         match self.builder.update(before, next) {
             Ok(after) => {
-                if named {
-                    self.builder.name(&format!("{}_next", state.name.text), after);
+                let name = format!("{}_next", state.name.text);
+                if named && !self.gives_name(&name) {
+                    self.builder.name(&name, after);
                 }
                 Value::State { before, after }
             }
@@ -42,6 +48,14 @@ impl Checker<'_, '_> {
                 Value::Poison
             }
         }
+    }
+
+    /// Does the program's loss give that name to a value of its own?
+    fn gives_name(&self, name: &str) -> bool {
+        let loss = self.units.first().and_then(|unit| unit.file.loss.as_ref());
+        loss.is_some_and(|loss| {
+            loss.body.statements.iter().any(|one| matches!(one, Statement::Let(own) if own.name.text == name))
+        })
     }
 
     fn declare_state(&mut self, state: &State, scope: Scope) -> Option<Id> {
@@ -73,6 +87,13 @@ impl Checker<'_, '_> {
         // A loss that is called twice, or on both sides of a law, has its state once.
         if let Some(index) = self.builder.graph.params.iter().position(|known| *known == param) {
             return Some(self.builder.graph.add(Op::Param(index as u32), &[]));
+        }
+        if self.is_foreign() && self.builder.graph.params.iter().any(|known| known.name == *name) {
+            // A state of another loss makes way for a name of this program.
+            param.name = format!("{}_{name}", self.foreign().map_or("", |loss| loss.0));
+            if let Some(index) = self.builder.graph.params.iter().position(|known| *known == param) {
+                return Some(self.builder.graph.add(Op::Param(index as u32), &[]));
+            }
         }
         match self.builder.param(param) {
             Ok(id) => Some(id),

@@ -39,6 +39,13 @@ pub(crate) fn print_expression(expr: &crate::ast::Expr) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A parameter as it stands in a header, on a line.
+pub(crate) fn print_parameter(parameter: &crate::ast::Parameter) -> String {
+    let bare = crate::ast::Parameter { docs: Vec::new(), ..parameter.clone() };
+    let text = Printer::without_source().parameter(&bare).render();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The text of a program that has none yet: docs are written, spans are not
 /// looked at.
 #[must_use]

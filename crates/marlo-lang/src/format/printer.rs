@@ -184,7 +184,7 @@ impl<'a> Printer<'a> {
         Doc::Concat(vec![docs, Doc::HardLine, head, late, Doc::text(" "), body])
     }
 
-    fn parameter(&mut self, parameter: &Parameter) -> Doc {
+    pub(super) fn parameter(&mut self, parameter: &Parameter) -> Doc {
         let mut docs = vec![self.docs("///", &parameter.docs)];
         if !parameter.docs.is_empty() {
             docs.push(Doc::HardLine);

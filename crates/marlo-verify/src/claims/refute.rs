@@ -225,7 +225,7 @@ pub(super) fn gradient(loss: &Loss, at: At, sign: Sign, effort: Effort) -> Optio
                 }
                 let what = if at == At::Target { "y".to_owned() } else { format!("{class}") };
                 let input = targets[centre].0.trim_end_matches("[y]");
-                let why = format!("the derivative of the loss by {input}[{what}] is {value:.6}");
+                let why = format!("the derivative of the loss by {input}[{what}] is {value:e}");
                 return Some(Verdict::Refuted { why, replay: Some(replay(loss, &one)) });
             }
         }
@@ -243,7 +243,7 @@ pub(super) fn value(loss: &Loss, graph: &Graph, value: Id, what: &str, effort: E
             for class in usize::from(count > 1)..count {
                 let x = spread(&found, &batch, row, class);
                 if x < -CLEAR {
-                    let why = format!("{what} is {x:.6}");
+                    let why = format!("{what} is {x:e}");
                     let one = alone(loss, coupled, &batch, row);
                     let place = if one.rows == 1 { (0, class) } else { (row, class) };
                     if exactly(graph, value, &one, place) >= -CLEAR {
@@ -308,7 +308,7 @@ pub(super) fn monotone(loss: &Loss, claim: &Claim, effort: Effort) -> Option<Ver
                 if rise > CLEAR * value.abs().max(1.0) && confirmed() {
                     let way = if claim.name == ClaimName::Decreasing { "rises" } else { "falls" };
                     let why = format!(
-                        "it {way} from {value0:.6} to {value:.6} while {} goes from {x0:.6} to {x:.6}",
+                        "it {way} from {value0} to {value} while {} goes from {x0:.6} to {x:.6}",
                         variable(graph, by.value)
                     );
                     let mut both = there.clone();

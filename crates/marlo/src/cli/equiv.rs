@@ -104,8 +104,8 @@ fn second(
             )));
         }
     }
-    let shared = theirs.params.iter().filter(|theirs| {
-        ours.params.iter().any(|param| param.name == theirs.name && param.kind == theirs.kind)
+    let shared = theirs.params.iter().filter(|theirs| !theirs.state).filter(|theirs| {
+        ours.params.iter().any(|param| param.name == theirs.name && param.kind == theirs.kind && !param.state)
     });
     let given: Vec<String> = shared.map(|param| format!("{0}: {0}", param.name)).collect();
     // Under a name of its own, so that two losses of one name, or one that a function hides, can be compared.
