@@ -215,7 +215,7 @@ impl Checker<'_, '_> {
         if !self.is_variable(variable) {
             self.report(
                 Diagnostic::error("kind", by.value.span, "this is no variable")
-                    .help("a value rises or falls by `cos[y]`, `cos[k]`, `theta[y]`, `theta[k]`, an input or a parameter"),
+                    .help("a value rises or falls by `cos[y]`, `cos[k]`, `theta[y]`, `theta[k]`, an input, or a parameter that no schedule reads"),
             );
             return None;
         }
