@@ -150,6 +150,12 @@ impl TypeError {
             TypeError::NotARow { found: Shape::Cell, .. } | TypeError::Target { .. } => {
                 Some("reduce over the classes first: `sum[k](..)`, `mean[k](..)`, `max[k](..)`, `lse[k](..)`")
             }
+            TypeError::NotAScalar { function: "state", found: Shape::Row, .. } => {
+                Some("reduce over the batch: `mean[i](..)`")
+            }
+            TypeError::NotAScalar { function: "state", .. } => {
+                Some("reduce over the classes, then over the batch: `mean[i](mean[k](..))`")
+            }
             TypeError::Centre => Some("reduce over the centres: `max[r](..)`, `mean[r](..)`, `lse[r](..)`"),
             TypeError::NothingOverCentres { .. } => {
                 Some("read the matrix at a centre: `cos[k, r]`, `theta[y, r]`")

@@ -58,6 +58,7 @@ fn folder(name: &str) -> PathBuf {
         ("inputs.loss", INPUTS.as_bytes()),
         ("memory.loss", MEMORY.as_bytes()),
         ("centres.loss", CENTRES.as_bytes()),
+        ("hyper.loss", b"loss hyper(norm: Norm) { ce(softmax(norm * cos[y], norm * cos[k])) }"),
         ("other.json", br#"{"loss": "arcface", "classes": 3, "step": 4, "states": {"t": 0.5}}"#),
         ("wide.json", br#"{"loss": "memory", "classes": 4, "step": 4, "states": {"t": 0.5}}"#),
         ("names.json", br#"{"loss": "memory", "classes": 3, "step": 4, "states": {"u": 0.5}}"#),
@@ -183,6 +184,41 @@ fn an_input_is_a_file_or_else_numbers() {
     std::fs::copy(folder.join("two.npy"), folder.join("7,7")).expect("written");
     assert_eq!(with("--input norm=7,7")["losses"], read["losses"], "the file goes first");
     assert_ne!(with("--input norm=7,7.0")["losses"], read["losses"]);
+}
+
+#[test]
+fn what_a_step_depends_on_and_leaves_is_in_the_summary() {
+    let folder = folder("steps");
+    let with = |more: &str| {
+        summary(&folder, &format!("eval memory.loss --cosines good.npy --labels labels.npy {more}"))
+    };
+    let first = with("");
+    assert_eq!((&first["step"], &first["seed"]), (&0.into(), &0.into()));
+    let state = |found: &serde_json::Value| found["states"]["t"].as_f64().expect("a state");
+    assert!((state(&first) - 0.35).abs() < 1e-12, "{first}");
+    assert!((state(&with("--set t=0.5 --backend dfdx")) - 0.6).abs() < 1e-12);
+    let later = with("--step 3 --seed 7");
+    assert_eq!((&later["step"], &later["seed"]), (&3.into(), &7.into()));
+    let given = with("--input noise=0,0 --set s=32");
+    assert!(given.get("step").is_none() && given.get("seed").is_none(), "nothing depends on them: {given}");
+    let plain = summary(&folder, "eval arcface --cosines good.npy --labels labels.npy");
+    assert!(plain.get("states").is_none() && plain.get("step").is_none());
+}
+
+#[test]
+fn every_topic_is_found_and_named() {
+    let folder = folder("topics");
+    let long = text(&marlo(&folder, "--help").stdout);
+    for topic in ["language", "kinds", "shapes", "functions", "steps", "numbers", "backends", "arrays"] {
+        assert!(long.contains(topic), "{topic}");
+        assert!(marlo(&folder, &format!("help {topic}")).status.success(), "{topic}");
+    }
+    for (asked, found) in
+        [("state", "steps"), ("schedules", "steps"), ("centres", "shapes"), ("inputs", "language")]
+    {
+        let [asked, found] = [asked, found].map(|topic| marlo(&folder, &format!("help {topic}")).stdout);
+        assert_eq!(text(&asked), text(&found));
+    }
 }
 
 #[test]

@@ -330,11 +330,20 @@ impl Checker<'_, '_> {
             (false, "i" | "y") => At::Row,
             _ => {
                 let text = &name.text;
-                let (what, fix) = match by_class {
-                    true => (format!("`{text}` is one value a class: read it at `[y]` or `[k]`"), "y"),
-                    false => (format!("`{text}` is one value a sample: read it at `[i]`"), "i"),
+                let (what, fix, help) = match by_class {
+                    true => (
+                        format!("`{text}` is one value a class: read it at `[y]` or `[k]`"),
+                        "y",
+                        format!("or declare `{text}[i]`, one value a sample"),
+                    ),
+                    false => (
+                        format!("`{text}` is one value a sample: read it at `[i]`"),
+                        "i",
+                        format!("or declare `{text}[k]`, one value a class"),
+                    ),
                 };
-                return self.poison(Diagnostic::error("index", index.span, what).fix(index.span, fix));
+                let error = Diagnostic::error("index", index.span, what);
+                return self.poison(error.fix(index.span, fix).help(help));
             }
         };
         Value::Number(self.builder.read(input, at))

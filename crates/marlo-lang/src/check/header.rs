@@ -8,7 +8,7 @@ use marlo_ir::setting::Draw;
 
 use super::Checker;
 use super::scope::{Scope, Sort, Value};
-use super::setting::is_constant;
+use super::setting::{NO_INPUT, is_constant, of_the_batch, reads_indexed};
 use crate::ast::{Expr, ExprKind, Loss, Name, Parameter, Range};
 use crate::{Diagnostic, Span, suggest};
 
@@ -204,6 +204,10 @@ impl Checker<'_, '_> {
         }
         let (mut default, mut setting) = (None, None);
         match &parameter.default {
+            Some(value) if let Some(read) = reads_indexed(value) => {
+                self.report(of_the_batch(read.span).help(NO_INPUT));
+                default = Some(None);
+            }
             Some(value) if is_constant(value, known) => default = Some(self.constant(value, known)),
             Some(value) => setting = self.setting(value, scope),
             None => {}

@@ -62,16 +62,14 @@ impl Checker<'_, '_> {
     fn host_value(&mut self, id: Id, span: Span) -> Option<Id> {
         let graph = &self.builder.graph;
         let batch = graph.depends(id, |op| op.is_batch() || matches!(op, Op::Input(..) | Op::BatchSize));
-        let error = |message: &str| {
-            Diagnostic::error("constant", span, message)
-                .help("a default is made of numbers, earlier hyperparameters, `classes`, `step` and functions of them")
-        };
+        let input = graph.depends(id, |op| matches!(op, Op::Input(..)));
         if batch || graph.shape(id) != Shape::Scalar {
-            self.report(error("a default does not depend on the batch"));
+            self.report(of_the_batch(span).help(if input { NO_INPUT } else { MADE_OF }));
             return None;
         }
         if graph.node(id).kind == Kind::Mask {
-            self.report(error("a default is a number, and this is a mask"));
+            let message = "a default is a number, and this is a mask";
+            self.report(Diagnostic::error("constant", span, message).help(MADE_OF));
             return None;
         }
         Some(id)
@@ -134,6 +132,25 @@ fn line(
     let rise = builder.apply(Op::Sub, &[to, from])?;
     let part = builder.apply(Op::Mul, &[rise, share])?;
     builder.apply(Op::Add, &[from, part])
+}
+
+const MADE_OF: &str =
+    "a default is made of numbers, earlier hyperparameters, `classes`, `step` and functions of them";
+pub(super) const NO_INPUT: &str = "a default reads no input; compute with it in the body";
+
+/// A default that is no number of its own.
+pub(super) fn of_the_batch(span: Span) -> Diagnostic {
+    Diagnostic::error("constant", span, "a default does not depend on the batch")
+}
+
+/// The first value in a formula that is read at an index: `norm[i]`, `cos[y]`.
+pub(super) fn reads_indexed(value: &Expr) -> Option<&Expr> {
+    match &value.kind {
+        ExprKind::Name { index: Some(_), .. } => Some(value),
+        ExprKind::Unary { operand, .. } => reads_indexed(operand),
+        ExprKind::Binary { left, right, .. } => reads_indexed(left).or_else(|| reads_indexed(right)),
+        _ => None,
+    }
 }
 
 /// Is it made of numbers, `pi`, names of parameters and `+ - * / ^` alone? Then it is worked out while compiling. `known` are

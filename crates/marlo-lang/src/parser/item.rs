@@ -186,10 +186,15 @@ impl Parser<'_> {
         let name = self.name("the name of a parameter")?;
         let index = self.index()?;
         if self.eat(&TokenKind::Colon).is_none() {
-            let error = self
-                .unexpected(&format!("`:` and the kind of `{}`", name.text))
-                .help("for example `s: Scale = 64 in 1..128`");
-            return self.fail(error);
+            let example = match &index {
+                Some(index) if self.is(&TokenKind::Tilde) => {
+                    format!("{}[{}]: Real ~ normal(0, 1)", name.text, index.text)
+                }
+                Some(index) => format!("{}[{}]: Real", name.text, index.text),
+                None => "s: Scale = 64 in 1..128".to_owned(),
+            };
+            let error = self.unexpected(&format!("`:` and the kind of `{}`", name.text));
+            return self.fail(error.help(format!("for example `{example}`")));
         }
         let kind = self.name("a kind, such as `Scale` or `Angle`")?;
         let default = match self.eat(&TokenKind::Equal) {

@@ -21,8 +21,9 @@ use super::{print, say, spec};
 #[command(
     after_help = "Without --cosines or --row the shipped sample is used: 64 kanji in 16 typefaces, embedded by \
     grey pixels and PCA,\ncompared with class means. A loss over raw logits takes its logits from --cosines.\n\
-    RESULT holds loss (B,), mean_loss () and dcos (B, C) or (B, C, K), the gradient of mean_loss, and d… of each further gradient. A JSON summary is printed; for few\n\
-    --row it holds the losses and the gradient:\n  marlo eval arcface --row=0.3,-0.95 --label=0 --row=0.1,0.2 --label=1"
+    RESULT holds loss (B,), mean_loss () and dcos (B, C) or (B, C, K), the gradient of mean_loss, and d<name> of each\n\
+    further gradient. A JSON summary is printed, with the states after this step; for few --row it holds the losses and\n\
+    the gradient:\n  marlo eval arcface --row=0.3,-0.95 --label=0 --row=0.1,0.2 --label=1"
 )]
 pub(crate) struct Args {
     /// Path to a .loss file, or the name of a shipped loss
@@ -159,12 +160,10 @@ fn one<S: Precision>(
     if input.is_typed() {
         show(&mut summary, loss, &outcome, batch.classes);
     }
+    show_states(&mut summary, loss, &outcome);
     if let Some(path) = &args.state {
         let states = States::after(loss, batch.classes, input.step(), &outcome.states);
         states.write(path)?;
-        let values: Map<String, Value> =
-            states.values.into_iter().map(|(name, value)| (name, value.into())).collect();
-        summary.insert("states".into(), values.into());
     }
     if let Some(path) = &args.out {
         let mut shape = vec![batch.rows, batch.classes];
@@ -208,6 +207,17 @@ fn show<S: Precision>(summary: &mut Map<String, Value>, loss: &Loss, outcome: &O
     summary.insert("gradient".into(), rows.collect::<Vec<_>>().into());
 }
 
+/// Adds the states after this step, where the loss has some.
+fn show_states<S: Precision>(summary: &mut Map<String, Value>, loss: &Loss, outcome: &Outcome<S>) {
+    let name = |param: u32| loss.graph.params[param as usize].name.clone();
+    let values = loss.updates.iter().zip(&outcome.states);
+    let values: Map<String, Value> =
+        values.map(|(update, value)| (name(update.param), (*value).into())).collect();
+    if !values.is_empty() {
+        summary.insert("states".into(), values.into());
+    }
+}
+
 /// Runs every backend and prints how far each is from the reference in f64.
 pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(), CliError> {
     let batch = input.batch::<f64>(loss)?;
@@ -221,8 +231,12 @@ pub(crate) fn all(loss: &Loss, input: &Input, adapter: Option<&str>) -> Result<(
     let mut summary = input.summary(loss, &batch);
     summary.insert("mean_loss".into(), found.mean_loss.into());
     summary.insert("largest_gradient".into(), found.largest_gradient.into());
-    if input.is_typed() {
-        show(&mut summary, loss, &Backend::Reference.run(loss, &batch)?, batch.classes);
+    if input.is_typed() || !loss.updates.is_empty() {
+        let outcome = Backend::Reference.run(loss, &batch)?;
+        if input.is_typed() {
+            show(&mut summary, loss, &outcome, batch.classes);
+        }
+        show_states(&mut summary, loss, &outcome);
     }
     match &gpu {
         Ok(gpu) => summary.insert("adapter".into(), gpu.adapter().into()),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use marlo::backend::Precision;
 use marlo::data::array::{self, Array, Real};
 use marlo::data::glyphs;
-use marlo::eval::{Batch, InputError, Scalar, settings};
+use marlo::eval::{Batch, InputError, Scalar, SettingError, settings};
+use marlo::graph::Param;
+use marlo::kind::Kind;
 use marlo::loss::Loss;
 use marlo::sample;
 use marlo::setting::{Moment, Setting};
@@ -343,7 +345,8 @@ impl Input {
         let classes = self.classes(loss);
         let moment = Moment { step: self.step(), classes };
         let set = self.set.iter().map(|(name, given)| Ok((name.clone(), given.at(name, moment)?)));
-        let settings = settings(loss, &set.collect::<Result<Vec<_>, CliError>>()?, moment)?;
+        let set = set.collect::<Result<Vec<_>, CliError>>()?;
+        let settings = settings(loss, &set, moment).map_err(|error| self.explain(loss, &error))?;
         let matrix = self.matrix(loss)?;
         let made = Batch::new(loss, classes, matrix, &self.labels, self.vectors(loss), settings);
         let mut batch = made.map_err(|error| {
@@ -363,18 +366,54 @@ impl Input {
         Ok(batch)
     }
 
+    /// A wrong setting, and what may have been meant.
+    fn explain(&self, loss: &Loss, error: &SettingError) -> CliError {
+        let kind =
+            |name: &str| loss.graph.params.iter().find(|param| param.name == name).map(|param| param.kind);
+        CliError::Input(match error {
+            SettingError::Missing { name } if self.vectors.iter().any(|vector| vector.0 == *name) => format!(
+                "{error}; it is one number; for one value a sample declare `{name}[i]: {}`",
+                kind(name).map_or("Real", Kind::name)
+            ),
+            SettingError::Unknown { name, .. } if name == "centres" && loss.graph.centres() > 1 => {
+                let wanted = self.set.iter().find_map(|(name, given)| match given {
+                    Given::Number(number) if name == "centres" => Some(*number),
+                    _ => None,
+                });
+                format!(
+                    "the number of centres is fixed while compiling: write `centres: Count = {}` in a file of your own",
+                    wanted.unwrap_or(2.0)
+                )
+            }
+            _ => error.to_string(),
+        })
+    }
+
     /// What was evaluated on what: the start of a summary.
     pub(crate) fn summary<S: Precision>(&self, loss: &Loss, batch: &Batch<S>) -> Map<String, Value> {
         let params = loss.graph.params.iter().zip(&batch.params);
         let settings: Map<String, Value> =
             params.map(|(param, value)| (param.name.clone(), (*value).into())).collect();
-        Map::from_iter([
+        let mut summary = Map::from_iter([
             ("loss".into(), loss.name.clone().into()),
             ("input".into(), self.name.clone().into()),
             ("samples".into(), batch.rows.into()),
             ("classes".into(), batch.classes.into()),
             ("settings".into(), settings.into()),
-        ])
+        ]);
+        let given = |name: &str| self.vectors.iter().any(|vector| vector.0 == name);
+        let drawn = loss.graph.inputs.iter().any(|input| input.drawn.is_some() && !given(&input.name));
+        let schedule = |given: &Given| matches!(given, Given::Schedule(setting) if setting.is_schedule());
+        let set = |name: &str| self.set.iter().find(|set| set.0 == name).map(|set| schedule(&set.1));
+        let own = |param: &Param| param.setting.as_ref().is_some_and(Setting::is_schedule);
+        let scheduled = loss.graph.params.iter().any(|param| set(&param.name).unwrap_or(own(param)));
+        if drawn || scheduled || self.step.is_some() {
+            summary.insert("step".into(), self.step().into());
+        }
+        if drawn {
+            summary.insert("seed".into(), self.seed.into());
+        }
+        summary
     }
 
     /// Is it so little that whoever typed it wants to see every number of the result?

@@ -26,8 +26,7 @@ use error::CliError;
 /// A compiler for classification losses of the softmax family.
 #[derive(Debug, Parser)]
 #[command(name = "marlo", version, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(after_help = "A SPEC is a path to a .loss file or the name of a shipped one (`marlo list`).\n\
-    `marlo help TOPIC` explains the language, kinds, shapes, numbers, backends and verification.")]
+#[command(after_help = help::after_help())]
 struct Args {
     #[command(subcommand)]
     command: Command,

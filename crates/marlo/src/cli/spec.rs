@@ -70,7 +70,7 @@ pub(crate) fn wrt(loss: &Loss, names: &[String]) -> Result<Vec<Wrt>, CliError> {
             let inputs = loss.graph.inputs.iter().skip(1).filter(|input| input.centre == 0);
             let params = loss.graph.params.iter().filter(|param| !param.state);
             let known = inputs.map(|input| &input.name).chain(params.map(|param| &param.name));
-            return Err(CliError::Usage(format!(
+            return Err(CliError::Input(format!(
                 "--grad {name}: `{}` has no input or hyperparameter of that name; it has {}",
                 loss.name,
                 known.cloned().collect::<Vec<_>>().join(", ")
