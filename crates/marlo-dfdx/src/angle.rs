@@ -23,11 +23,13 @@ where
         args: Vec<Value<E>>,
     ) -> Result<Value<E>, DfdxError> {
         let whole = if let Value::Number(a) = &args[0] { a.small_whole() } else { None };
+        let unturned = matches!(&args[1], Value::Number(b) if *b == 0.0);
         let args = self.broadcast(args, shape)?;
         macro_rules! all {
             ($shape:ident) => {
                 if let [Value::$shape(a), Value::$shape(b), Value::$shape(c)] = args.as_slice() {
                     return Ok(Value::$shape(match (op, whole) {
+                        (Op::CosAngle, Some(n)) if unturned => self.recurrence(n, c, true)?,
                         (Op::CosAngle, Some(n)) => self.turned_by_whole(n, b, c)?,
                         _ => self.turned(op, [a, b, c])?,
                     }));
@@ -48,9 +50,6 @@ where
         c: &Tensor<S, E, Cpu>,
     ) -> Result<Tensor<S, E, Cpu>, DfdxError> {
         let cosine = self.recurrence(n, c, true)?;
-        if b.as_vec().iter().all(|b| *b == E::default()) {
-            return Ok(cosine);
-        }
         let sine = self.exact_sine(c)?;
         let ratio = self.recurrence(n, c, false)?;
         let sine = self.on_tape(&sine, |s| Ok(s.try_mul(ratio)?))?;

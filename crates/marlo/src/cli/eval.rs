@@ -66,54 +66,10 @@ enum Dtype {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
-    if args.adapter.is_some() && !matches!(args.backend, Choice::Wgpu | Choice::All) {
-        let message = "--adapter chooses a GPU: add --backend wgpu";
-        return Err(CliError::Usage(message.into()));
-    }
-    if args.backend == Choice::All && (args.dtype.is_some() || args.out.is_some()) {
-        let message =
-            "`--backend all` compares in every precision and writes no file: leave --dtype and --out out";
-        return Err(CliError::Usage(message.into()));
-    }
-    if args.backend == Choice::Wgpu && args.dtype == Some(Dtype::F64) {
-        let message = "shaders compute in f32: use --dtype f32, or another backend for f64";
-        return Err(CliError::Usage(message.into()));
-    }
-    // Said before the work is done, not after.
-    let folder =
-        args.out.as_ref().and_then(|path| path.parent()).filter(|folder| !folder.as_os_str().is_empty());
-    if let (Some(path), Some(folder)) = (&args.out, folder)
-        && !folder.is_dir()
-    {
-        let (path, folder) = (path.display(), folder.display());
-        return Err(CliError::Input(format!(
-            "cannot write `{path}`: there is no folder `{folder}`; make it first"
-        )));
-    }
+    refuse(args)?;
     let (_, compiled) = spec::compile(&args.spec)?;
     let loss = compiled.loss;
-    let mut input = Input::read(&args.input)?;
-    if let Some(path) = &args.state {
-        if loss.updates.is_empty() {
-            let message = format!("`{}` carries nothing from step to step: leave --state out", loss.name);
-            return Err(CliError::Usage(message));
-        }
-        if path.exists() {
-            let states = States::read(path, &loss, input.classes(&loss))?;
-            input = input.with_states(&states);
-        }
-    }
-    if let Some(out) = &args.out
-        && args
-            .input
-            .files()
-            .any(|file| file.canonicalize().ok().is_some_and(|f| out.canonicalize().ok() == Some(f)))
-    {
-        return Err(CliError::Usage(format!(
-            "--out {} is one of the inputs: name another file",
-            out.display()
-        )));
-    }
+    let input = carry_on(Input::read(&args.input)?, args, &loss)?;
     input.say_stand_ins(&loss);
     let backend = match args.backend {
         Choice::All => return all(&loss, &input, args.adapter.as_deref()),
@@ -130,6 +86,50 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     } else {
         one::<f32>(backend, &loss, &input, args, AnyArray::F32)
     }
+}
+
+/// What makes no sense together, and files that can't be written: said before the work is done, not after.
+fn refuse(args: &Args) -> Result<(), CliError> {
+    let usage = |message: &str| Err(CliError::Usage(message.into()));
+    if args.adapter.is_some() && !matches!(args.backend, Choice::Wgpu | Choice::All) {
+        return usage("--adapter chooses a GPU: add --backend wgpu");
+    }
+    let alone = args.dtype.is_some() || args.out.is_some() || args.state.is_some() || !args.grad.is_empty();
+    if args.backend == Choice::All && alone {
+        return usage(
+            "`--backend all` compares in every precision and writes no file: leave --dtype, --out, --state and --grad out",
+        );
+    }
+    if args.backend == Choice::Wgpu && args.dtype == Some(Dtype::F64) {
+        return usage("shaders compute in f32: use --dtype f32, or another backend for f64");
+    }
+    let Some(out) = &args.out else { return Ok(()) };
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let (path, folder) = (out.display(), folder.display());
+        return Err(CliError::Input(format!(
+            "cannot write `{path}`: there is no folder `{folder}`; make it first"
+        )));
+    }
+    let same = |file: &PathBuf| file.canonicalize().ok().is_some_and(|f| out.canonicalize().ok() == Some(f));
+    if args.input.files().any(same) {
+        return usage(&format!("--out {} is one of the inputs: name another file", out.display()));
+    }
+    Ok(())
+}
+
+/// The input with the states that an earlier step left in a file.
+fn carry_on(input: Input, args: &Args, loss: &Loss) -> Result<Input, CliError> {
+    let Some(path) = &args.state else { return Ok(input) };
+    if loss.updates.is_empty() {
+        let message = format!("`{}` carries nothing from step to step: leave --state out", loss.name);
+        return Err(CliError::Usage(message));
+    }
+    if !path.exists() {
+        return Ok(input);
+    }
+    let states = States::read(path, loss, input.classes(loss))?;
+    Ok(input.with_states(&states))
 }
 
 fn one<S: Precision>(
