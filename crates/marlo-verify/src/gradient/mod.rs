@@ -325,7 +325,8 @@ impl Subject<'_> {
         }
         if rows.len() == batch.rows {
             for (slot, pair, size) in self.further(&reference, &found, &slots) {
-                entries.push(entry(slot, pair, size.max(least)));
+                // Where all terms underflow there is nothing to compare.
+                entries.push(entry(slot, pair, size.max(least.max(1e-250))));
             }
         }
         Some(Judgement { entries, on_border, error: None })
