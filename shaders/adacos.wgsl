@@ -6,9 +6,9 @@
 //     where
 //       p_y = e^(s_next·cos θ_y)/(e^(s_next·cos θ_y) + Σ_{k≠y} e^(b_k))
 //       p_k = e^(b_k)/(e^(s_next·cos θ_y) + Σ_{k≠y} e^(b_k))
-//       s_next = detach(min(max((detach(Σ_{i} [place_i(LSE_{k≠y} s·cos θ_k) = ⌊B - 1⌋]·LSE_{k≠y} s·cos θ_k) + ln(Σ_{i} e^((LSE_{k≠y} s·cos θ_k) - detach(Σ_{i} [place_i(LSE_{k≠y} s·cos θ_k) = ⌊B - 1⌋]·LSE_{k≠y} s·cos θ_k))) - ln B)/cos(min(π/4, middle)), 0), 1000))
+//       s_next = detach(min(max(((LSE_{i} LSE_{k≠y} s·cos θ_k) - ln B)/cos(min(π/4, middle)), 0), 1000))
 //       b_k = s_next·cos θ_k
-//       middle = Σ_{i} θ_y·[place_i(θ_y) = ⌊0.5·(B - 1)⌋]
+//       middle = median_{i} θ_y
 
 struct Params {
     rows: u32,
@@ -231,8 +231,8 @@ fn rows_1(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let r4 = kept[5u * params.rows + row];
     let lse = vec2f(kept[3u * params.rows + row], kept[4u * params.rows + row]);
     let r5 = kept[6u * params.rows + row];
-    let r6 = select(0.0, r3, r4 == params.h1); // θ_y·[place_i(θ_y) = ⌊0.5·(B - 1)⌋]
-    let r7 = select(0.0, (lse.x + lse.y), r5 == params.h2); // [place_i(LSE_{k≠y} s·cos θ_k) = ⌊B - 1⌋]·LSE_{k≠y} s·cos θ_k
+    let r6 = select(0.0, r3, r4 == params.h1); // θ_y·[rank_i(θ_y) = ⌊0.5·(B - 1)⌋]
+    let r7 = select(0.0, (lse.x + lse.y), r5 == params.h2); // [rank_i(LSE_{k≠y} s·cos θ_k) = ⌊B - 1⌋]·LSE_{k≠y} s·cos θ_k
     if (lane == 0u) {
         kept[7u * params.rows + row] = r6;
         kept[8u * params.rows + row] = r7;
@@ -273,7 +273,7 @@ fn rows_2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let h9 = min(0.7853982, middle); // min(π/4, middle)
     let cos_h9 = cos_(h9); // cos(min(π/4, middle))
     let lse = vec2f(kept[3u * params.rows + row], kept[4u * params.rows + row]);
-    let r10 = exp_(lse.x - h8 + lse.y);
+    let r10 = exp_(lse.x - h8 + lse.y); // e^((LSE_{k≠y} s·cos θ_k) - max_{i} LSE_{k≠y} s·cos θ_k)
     if (lane == 0u) {
         kept[9u * params.rows + row] = r10;
     }
@@ -305,12 +305,12 @@ fn rows_3(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let h9 = min(0.7853982, middle); // min(π/4, middle)
     let cos_h9 = cos_(h9); // cos(min(π/4, middle))
     let h11 = batch[2];
-    let ln_h11 = ln_(h11);
-    let h12 = h8 + ln_h11;
-    let h13 = h12 - params.ln_batch_size;
-    let h14 = h13 / cos_h9;
-    let h15 = max(h14, 0.0);
-    let s_next = min(h15, 1000.0);
+    let ln_h11 = ln_(h11); // ln(Σ_{i} e^((LSE_{k≠y} s·cos θ_k) - max_{i} LSE_{k≠y} s·cos θ_k))
+    let h12 = h8 + ln_h11; // LSE_{i} LSE_{k≠y} s·cos θ_k
+    let h13 = h12 - params.ln_batch_size; // (LSE_{i} LSE_{k≠y} s·cos θ_k) - ln B
+    let h14 = h13 / cos_h9; // ((LSE_{i} LSE_{k≠y} s·cos θ_k) - ln B)/cos(min(π/4, middle))
+    let h15 = max(h14, 0.0); // max(((LSE_{i} LSE_{k≠y} s·cos θ_k) - ln B)/cos(min(π/4, middle)), 0)
+    let s_next = min(h15, 1000.0); // min(max(((LSE_{i} LSE_{k≠y} s·cos θ_k) - ln B)/cos(min(π/4, middle)), 0), 1000)
     let cos_y = kept[row];
     let r16 = s_next * cos_y; // s_next·cos θ_y
     var lse_2_max_ = -1e30;

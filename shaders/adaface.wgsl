@@ -9,7 +9,7 @@
 //       p_k = e^(s·cos θ_k)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
 //       quality = min(max(h·(size - centre_next)/(0.001 + spread_next), -1), 1)
 //       centre_next = detach(centre·(1 - momentum) + momentum·mean_{i} size)
-//       spread_next = detach(spread·(1 - momentum) + momentum·min(√(((Σ_{i} (size - mean_{i} size)^2)/max(B - 1, 1) if 0 < (Σ_{i} (size - mean_{i} size)^2)/max(B - 1, 1) else 1))·[0 < (Σ_{i} (size - mean_{i} size)^2)/max(B - 1, 1)], 100))
+//       spread_next = detach(spread·(1 - momentum) + momentum·min(std_{i} size, 100))
 //       f = cos(min(max(θ_y - m·quality, 0), π)) - m·(1 + quality)
 //       size = detach(min(max(norm_i, 0.001), 100))
 
@@ -297,11 +297,11 @@ fn rows_2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let h13 = 0.0 < h12; // 0 < (Σ_{i} (size - mean_{i} size)^2)/max(B - 1, 1)
     let h14 = select(1.0, h12, h13);
     let h15 = sqrt(max(h14, 0.0));
-    let h16 = select(0.0, h15, h13);
-    let h17 = min(h16, 100.0);
-    let momentum_h17 = params.momentum * h17;
-    let spread_next = params.h3 + momentum_h17;
-    let h18 = params.h4 + momentum_h17;
+    let h16 = select(0.0, h15, h13); // std_{i} size
+    let h17 = min(h16, 100.0); // min(std_{i} size, 100)
+    let momentum_h17 = params.momentum * h17; // momentum·min(std_{i} size, 100)
+    let spread_next = params.h3 + momentum_h17; // spread·(1 - momentum) + momentum·min(std_{i} size, 100)
+    let h18 = params.h4 + momentum_h17; // 0.001 + spread·(1 - momentum) + momentum·min(std_{i} size, 100)
     let r10 = kept[8u * params.rows + row];
     let r6 = kept[2u * params.rows + row];
     let lse = vec2f(kept[4u * params.rows + row], kept[5u * params.rows + row]);

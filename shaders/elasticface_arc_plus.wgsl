@@ -6,7 +6,7 @@
 //     where
 //       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
 //       p_k = e^(s·cos θ_k)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
-//       margin = m + σ·pick[i](noise_i, place_i(noise_i), place_i(-cos θ_y))
+//       margin = m + σ·match_i(noise_i, -cos θ_y)
 //       f = cos(θ_y + margin)
 
 struct Params {
@@ -282,7 +282,7 @@ fn rows_2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let sin_theta = kept[3u * params.rows + row];
     let lse = vec2f(kept[5u * params.rows + row], kept[6u * params.rows + row]);
     let r2 = kept[7u * params.rows + row];
-    let margin = params.m + params.sigma * r3; // m + σ·pick[i](noise_i, place_i(noise_i), place_i(-cos θ_y))
+    let margin = params.m + params.sigma * r3; // m + σ·match_i(noise_i, -cos θ_y)
     let cos_margin = cos_(margin); // cos margin
     let sin_margin = sin_(margin); // sin margin
     let f = cos_y * cos_margin - sin_theta * sin_margin; // cos θ_y·cos margin - sin θ_y·sin margin

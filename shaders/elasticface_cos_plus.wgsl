@@ -6,7 +6,7 @@
 //     where
 //       p_y = e^(s·f)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
 //       p_k = e^(s·cos θ_k)/(e^(s·f) + Σ_{k≠y} e^(s·cos θ_k))
-//       f = cos θ_y - m - σ·pick[i](noise_i, place_i(noise_i), place_i(-cos θ_y))
+//       f = cos θ_y - m - σ·match_i(noise_i, -cos θ_y)
 
 struct Params {
     rows: u32,
@@ -242,7 +242,7 @@ fn rows_2(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
     let r3 = kept[8u * params.rows + row];
     let r2 = kept[2u * params.rows + row];
     let lse = vec2f(kept[4u * params.rows + row], kept[5u * params.rows + row]);
-    let f = r2 - params.sigma * r3; // cos θ_y - m - σ·pick[i](noise_i, place_i(noise_i), place_i(-cos θ_y))
+    let f = r2 - params.sigma * r3; // cos θ_y - m - σ·match_i(noise_i, -cos θ_y)
     let u = lse.x - params.s * f + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·f
     let loss = softplus_(u); // -ln p_y
     let r4 = params.s * sigmoid_(u); // s·(1 - p_y)

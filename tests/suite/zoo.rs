@@ -67,11 +67,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/zoo")
 }
 
-fn summary(spec: &Spec) -> &str {
-    let first = spec.source.lines().next().unwrap_or_default();
-    first.trim_start_matches("//!").trim()
-}
-
 /// The figures of one loss: its logits and its gradient, and its weight where a figure of it says something.
 const FIGURES: [(Figure, &str); 3] =
     [(Figure::Target, "target"), (Figure::Other, "other"), (Figure::Weight, "weight")];
@@ -118,7 +113,7 @@ fn index() -> String {
     for (family, words, _) in FAMILIES {
         let _ = write!(out, "## [{family}]({family}.md)\n\n{words}\n\n");
         for spec in specs::ALL.iter().filter(|spec| spec.family == family) {
-            let _ = writeln!(out, "- [{0}]({family}.md#{0}): {1}", spec.name, summary(spec));
+            let _ = writeln!(out, "- [{0}]({family}.md#{0}): {1}", spec.name, spec.summary());
         }
         out += "\n";
     }

@@ -104,15 +104,6 @@ impl Probe {
         let graph = &loss.graph;
         let over_logits = graph.inputs.first().is_some_and(|input| input.name == "logit");
         let matrix = if over_logits { logit_scale } else { 1.0 };
-        let scales = || graph.params.iter().zip(&params).filter(|(param, _)| param.kind == Kind::Scale);
-        let scale = match scales().find(|(param, _)| param.name == "s") {
-            Some(found) => Some(found),
-            None => scales().next().filter(|_| scales().count() == 1),
-        };
-        let scale = match scale {
-            _ if over_logits => Some(("logit scale".to_owned(), logit_scale)),
-            found => found.map(|(param, value)| (param.name.clone(), *value)),
-        };
         let mut defaulted = Vec::new();
         let mut vectors = Vec::new();
         for input in graph.inputs.iter().skip(1).filter(|input| input.axis != Axis::Matrix) {
@@ -125,6 +116,10 @@ impl Probe {
             });
             vectors.push((input.name.clone(), input.axis, value));
         }
+        let scale = match over_logits {
+            true => Some(("scale".to_owned(), logit_scale)),
+            false => scale(graph, &params, &vectors),
+        };
         let mut source = loss.clone();
         let coupled = loss.couples_rows();
         let unit = scale.as_ref().map_or(logit_scale, |scale| scale.1) / matrix;
@@ -279,6 +274,23 @@ impl Probe {
         Batch::new(&self.source, self.classes, cosines, &labels, vectors, self.params.clone())
             .map_err(|source| PlotError::Input { loss: self.source.name.clone(), source })
     }
+}
+
+/// What multiplies the cosines: the hyperparameter `s`, or else the only one of kind Scale; where there is none, the only
+/// scale or length that is given for each sample.
+fn scale(graph: &Graph, params: &[f64], vectors: &[(String, Axis, f64)]) -> Option<(String, f64)> {
+    let scales = graph.params.iter().zip(params).filter(|(param, _)| param.kind == Kind::Scale);
+    let scales: Vec<(&String, f64)> = scales.map(|(param, value)| (&param.name, *value)).collect();
+    let further = graph.inputs.iter().skip(1).filter(|input| input.axis != Axis::Matrix);
+    let lengths = further
+        .zip(vectors)
+        .filter(|(input, _)| input.axis == Axis::Rows && matches!(input.kind, Kind::Norm | Kind::Scale));
+    let lengths: Vec<(&String, f64)> = lengths.map(|(input, vector)| (&input.name, vector.2)).collect();
+    let found = scales.iter().find(|scale| scale.0 == "s").or(match (&scales[..], &lengths[..]) {
+        ([only], _) | ([], [only]) => Some(only),
+        _ => None,
+    });
+    found.map(|(name, value)| ((*name).clone(), *value))
 }
 
 /// What is taken for an input that is not given: a usual value, or the one that changes nothing; the mean where it is drawn,

@@ -82,7 +82,7 @@ pub(super) fn math(m: &Math) -> String {
         Math::Over(big, index, x) => {
             let big = match *big {
                 "Σ" => r"\sum".to_owned(),
-                "max" => r"\max".to_owned(),
+                "max" | "min" => format!(r"\{big}"),
                 other => format!(r"\operatorname*{{{other}}}"),
             };
             let index = if *index == "k" { r"k \ne y" } else { index };

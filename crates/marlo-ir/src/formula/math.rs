@@ -40,7 +40,7 @@ pub enum Math {
     Mask(Symbol),
     /// The first where the condition holds, else the second.
     Cases(Box<Math>, Box<Math>, Box<Math>),
-    /// A big operator over an index: Σ, max, LSE.
+    /// A big operator over an index: Σ, max, LSE, median.
     Over(&'static str, &'static str, Box<Math>),
     /// ∂x/∂y
     Derivative(Box<Math>, Box<Math>),
@@ -55,6 +55,27 @@ impl Math {
     /// A symbol with a subscript.
     pub fn indexed(name: &str, index: &str) -> Math {
         Math::Symbol(Symbol { name: name.to_owned(), index: index.to_owned() })
+    }
+
+    /// A number of any sign; simple parts of π as such.
+    pub fn number(value: f64) -> Math {
+        if value < 0.0 {
+            return Math::number(-value).minus();
+        }
+        let pi = std::f64::consts::PI;
+        for (above, below) in [(1, 1), (2, 1), (1, 2), (1, 3), (1, 4), (1, 6)] {
+            if value == pi * f64::from(above) / f64::from(below) {
+                let top = match above {
+                    1 => Math::symbol("pi"),
+                    n => Math::product(vec![Math::Number(n.to_string()), Math::symbol("pi")]),
+                };
+                return match below {
+                    1 => top,
+                    n => Math::Fraction(Box::new(top), Box::new(Math::Number(n.to_string()))),
+                };
+            }
+        }
+        Math::Number(format!("{value}"))
     }
 
     /// e to a power.

@@ -1,5 +1,7 @@
 //! Graph to formula: recognises probabilities, masks and named values.
 
+mod pattern;
+
 use std::collections::HashMap;
 
 use super::Equation;
@@ -172,15 +174,15 @@ impl<'a> Reader<'a> {
     pub(super) fn open(&mut self, id: Id) -> Math {
         let args = self.graph.args(id).to_vec();
         match self.graph.op(id) {
-            Op::Const(n) => number(n.get()),
+            Op::Const(n) => Math::number(n.get()),
             Op::Param(p) => Math::symbol(&self.graph.params[p as usize].name),
             Op::Input(i, at) => self.leaf(i, at),
             Op::BatchSize => Math::symbol("B"),
             Op::Classes => Math::symbol("C"),
             Op::Others => Math::sum(vec![(false, Math::symbol("C")), (true, Math::Number("1".into()))]),
             Op::Neg => self.read(args[0]).minus(),
-            Op::Add => Math::sum(vec![(false, self.read(args[0])), (false, self.read(args[1]))]),
-            Op::Sub => Math::sum(vec![(false, self.read(args[0])), (true, self.read(args[1]))]),
+            Op::Add => self.lse_over_batch(args[0], args[1]).unwrap_or_else(|| self.sum(&args, false)),
+            Op::Sub => self.ce_other(args[0], args[1]).unwrap_or_else(|| self.sum(&args, true)),
             Op::Mul | Op::Div => self.ratio(id),
             Op::Pow => {
                 let (base, exponent) = (self.read(args[0]), self.read(args[1]));
@@ -212,23 +214,20 @@ impl<'a> Reader<'a> {
             Op::Eq => self.relation("=", args[0], args[1]),
             Op::And => self.relation("and", args[0], args[1]),
             Op::Or => self.relation("or", args[0], args[1]),
-            Op::Select => self.select(&args),
+            Op::Select => self.deviation(&args).unwrap_or_else(|| self.select(&args)),
+            Op::Max | Op::Min => self.extreme(id),
             Op::SumK => Math::Over("Σ", "k", Box::new(self.read(args[0]))),
             Op::MaxK => Math::Over("max", "k", Box::new(self.read(args[0]))),
             Op::LseK => Math::Over("LSE", "k", Box::new(self.read(args[0]))),
-            Op::SumI => Math::Over("Σ", "i", Box::new(self.read(args[0]))),
+            Op::SumI => self.sum_over_batch(args[0]),
             Op::MeanI => Math::Over("mean", "i", Box::new(self.read(args[0]))),
             Op::TopI => self.call("top_i", r"\operatorname{top}_i", &args),
-            Op::InTopI => {
-                let rank = self.call("rank_i", r"\operatorname{rank}_i", &args[..1]);
-                Math::Relation("≤", Box::new(rank), Box::new(self.read(args[1])))
+            Op::InTopI => self.is_in_top(args[0], args[1]),
+            Op::RankI => self.call("rank_i", r"\operatorname{rank}_i", &args),
+            Op::PickI => {
+                self.matched(&args).unwrap_or_else(|| self.call("pick_i", r"\operatorname{pick}_i", &args))
             }
-            Op::RankI => self.call("place_i", r"\operatorname{place}_i", &args),
-            Op::KeptI => {
-                let share = Math::product(vec![self.read(args[0]), Math::symbol("B")]);
-                let one = Math::Number("1".into());
-                Math::Call("max", r"\max", vec![one, Math::Floor(Box::new(share))])
-            }
+            Op::KeptI => self.kept(args[0]),
             op => {
                 let entry = op.entry();
                 self.call(entry.name, entry.latex, &args)
@@ -260,6 +259,10 @@ impl<'a> Reader<'a> {
             1 => class.to_owned(),
             _ => format!("{class},{}", self.graph.inputs[input as usize].centre + 1),
         }
+    }
+
+    fn sum(&mut self, args: &[Id], is_less: bool) -> Math {
+        Math::sum(vec![(false, self.read(args[0])), (is_less, self.read(args[1]))])
     }
 
     fn call(&mut self, name: &'static str, latex: &'static str, args: &[Id]) -> Math {
@@ -363,7 +366,21 @@ impl<'a> Reader<'a> {
         match self.softmax_of(x) {
             Some((at, true)) => Math::Sum(vec![(false, Math::Number("1".into())), (true, self.p_target(at))]),
             Some((at, false)) => self.p_target(at),
-            None => Math::Call("σ", r"\sigma", vec![self.read(x)]),
+            None => {
+                let x = self.read(x);
+                self.logistic(x)
+            }
+        }
+    }
+
+    /// The function σ, by its other name where a value of the loss is called σ.
+    fn logistic(&self, x: Math) -> Math {
+        let params = self.graph.params.iter().map(|param| &param.name);
+        let inputs = self.graph.inputs.iter().map(|input| &input.name);
+        let taken = params.chain(inputs).chain(self.lets.values()).any(|name| name == "sigma" || name == "σ");
+        match taken {
+            true => Math::Call("sigmoid", r"\operatorname{sigmoid}", vec![x]),
+            false => Math::Call("σ", r"\sigma", vec![x]),
         }
     }
 
@@ -532,8 +549,7 @@ impl<'a> Reader<'a> {
         let left = Math::indexed(&letter, if target { "y" } else { "k" });
         let Some((lse, other, subtracted)) = self.parts_of(u) else {
             let u = self.read(u);
-            let sigma = Math::Call("σ", r"\sigma", vec![if target { u.minus() } else { u }]);
-            return Equation { left, right: sigma };
+            return Equation { left, right: self.logistic(if target { u.minus() } else { u }) };
         };
         let b = self.graph.args(lse)[0];
         let plain = !self.graph.depends(b, |op| matches!(op, Op::Select | Op::LseK | Op::SumK | Op::MaxK));
@@ -564,24 +580,4 @@ fn masked(value: Math, mask: Math) -> Math {
             if negative { product.minus() } else { product }
         }
     }
-}
-
-fn number(value: f64) -> Math {
-    if value < 0.0 {
-        return number(-value).minus();
-    }
-    let pi = std::f64::consts::PI;
-    for (above, below) in [(1, 1), (2, 1), (1, 2), (1, 3), (1, 4), (1, 6)] {
-        if value == pi * f64::from(above) / f64::from(below) {
-            let top = match above {
-                1 => Math::symbol("pi"),
-                n => Math::product(vec![Math::Number(n.to_string()), Math::symbol("pi")]),
-            };
-            return match below {
-                1 => top,
-                n => Math::Fraction(Box::new(top), Box::new(Math::Number(n.to_string()))),
-            };
-        }
-    }
-    Math::Number(format!("{value}"))
 }

@@ -51,7 +51,12 @@ fn within(m: &Math, least: Bind) -> String {
 
 fn symbol(s: &Symbol) -> String {
     let name = GREEK.iter().find(|g| g.0 == s.name).map_or(s.name.as_str(), |g| g.1);
-    if s.index.is_empty() { name.to_owned() } else { format!("{name}_{}", s.index) }
+    match s.index.as_str() {
+        "" => name.to_owned(),
+        // θ_y,1 would be read as two things.
+        index if index.contains(',') => format!("{name}_{{{index}}}"),
+        index => format!("{name}_{index}"),
+    }
 }
 
 pub(super) fn math(m: &Math) -> String {

@@ -72,10 +72,36 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, top: f64) -> Drawn {
         }
     }
     for (at, curve) in chart.curves.iter().enumerate() {
-        let pieces = curve.pieces.iter().map(|p| polyline(p.iter().map(|p| frame.at(*p)), false));
+        let shown = curve.pieces.iter().flat_map(|piece| within(piece, (frame.y.low, frame.y.high)));
+        let pieces = shown.map(|piece| polyline(piece.into_iter().map(|p| frame.at(p)), false));
         canvas.path(&pieces.collect::<String>(), &line_class(at), &stroke(at));
     }
     legend(canvas, &frame, &chart.curves)
+}
+
+/// The parts of a piece between two heights, cut where it crosses them.
+fn within(piece: &[(f64, f64)], (low, high): (f64, f64)) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    for ends in piece.windows(2) {
+        let [from, to] = [ends[0], ends[1]];
+        let rise = to.1 - from.1;
+        let share = |height: f64| if rise == 0.0 { 0.0 } else { (height - from.1) / rise };
+        let at = |share: f64| (from.0 + share * (to.0 - from.0), (from.1 + share * rise).clamp(low, high));
+        let crossed = [share(low), share(high)];
+        let first = crossed[0].min(crossed[1]).max(0.0);
+        let last = if rise == 0.0 { 1.0 } else { crossed[0].max(crossed[1]).min(1.0) };
+        let is_inside = rise != 0.0 || (low..=high).contains(&from.1);
+        if !is_inside || first > last {
+            continue;
+        }
+        let start = if first == 0.0 { from } else { at(first) };
+        let end = if last == 1.0 { to } else { at(last) };
+        match parts.last_mut() {
+            Some(part) if first == 0.0 && part.last() == Some(&start) => part.push(end),
+            _ => parts.push(vec![start, end]),
+        }
+    }
+    parts
 }
 
 fn stroke(at: usize) -> String {
@@ -128,4 +154,21 @@ fn legend(canvas: &mut Canvas, frame: &Frame<'_>, curves: &[Curve]) -> Drawn {
         }
     }
     Drawn { bottom: y + 6.0, right: frame.right().max(frame.left + widest), left: frame.left }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+
+    #[test]
+    fn curves_end_at_the_frame() {
+        let piece = [(0.0, 0.5), (1.0, 0.5), (2.0, 2.5), (3.0, 1e27), (4.0, -1e27), (5.0, 0.25)];
+        let parts = within(&piece, (0.0, 1.0));
+        assert_eq!(parts[0], [(0.0, 0.5), (1.0, 0.5), (1.25, 1.0)]);
+        assert!((parts[1][0].0 - 3.5).abs() < 1e-12 && parts[1].len() == 2);
+        assert_eq!(parts[2].last(), Some(&(5.0, 0.25)));
+        assert_eq!(parts.len(), 3);
+        assert!(parts.iter().flatten().all(|(_, y)| (0.0..=1.0).contains(y)));
+        assert!(within(&[(0.0, 2.0), (1.0, 2.0)], (0.0, 1.0)).is_empty());
+    }
 }

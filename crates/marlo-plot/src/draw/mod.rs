@@ -68,7 +68,9 @@ impl Plot {
         let widest = [font::width(&self.title, TITLE_SIZE), 360.0].into_iter().fold(0.0, f64::max);
         let width = (drawn.right + RIM).max(drawn.left + widest + RIM).ceil();
         let mut y = drawn.bottom;
-        for line in self.notes.iter().flat_map(|note| wrapped(note, width - drawn.left - RIM)) {
+        for line in
+            self.notes.iter().flat_map(|note| wrapped(note, " · ", width - drawn.left - RIM, NOTE_SIZE))
+        {
             y += 1.45 * NOTE_SIZE;
             canvas.text((drawn.left, y), &line, NOTE_SIZE, "soft", Anchor::Start);
         }
@@ -112,15 +114,15 @@ impl Plot {
     }
 }
 
-/// A note in lines that are not wider; it is broken at its dots.
-fn wrapped(note: &Label, width: f64) -> Vec<Label> {
+/// A text in lines that are not wider; it is broken at what stands between its parts.
+fn wrapped(text: &Label, between: &str, width: f64, size: f64) -> Vec<Label> {
     let mut lines: Vec<Label> = Vec::new();
-    for part in note.pieces.split(|piece| piece.text == " · ") {
+    for part in text.pieces.split(|piece| piece.text == between) {
         let part = Label { pieces: part.to_vec() };
         match lines.last_mut() {
             Some(line) => {
-                let longer = Label::join(vec![line.clone(), part.clone()], " · ");
-                if font::width(&longer, NOTE_SIZE) <= width {
+                let longer = Label::join(vec![line.clone(), part.clone()], between);
+                if font::width(&longer, size) <= width {
                     *line = longer;
                 } else {
                     lines.push(part);

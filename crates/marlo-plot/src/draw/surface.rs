@@ -1,6 +1,6 @@
 //! Draws surfaces as filled contours, side by side, with the scale of their colours.
 
-use super::{Drawn, LABEL_SIZE, RIM, TICK_SIZE};
+use super::{Drawn, LABEL_SIZE, RIM, TICK_SIZE, wrapped};
 use crate::contour::region;
 use crate::label::Label;
 use crate::scale::{decimals, number};
@@ -15,6 +15,8 @@ const BELOW: f64 = 62.0;
 /// The name of a loss above its panel, and its hyperparameters.
 const NAME_SIZE: f64 = 13.0;
 const DETAIL_SIZE: f64 = 11.5;
+/// From a line of them to the next.
+const LINE: f64 = 1.3 * DETAIL_SIZE;
 
 /// The width of a panel where so many are side by side.
 fn side(panels: usize) -> f64 {
@@ -32,7 +34,8 @@ pub(super) fn draw(canvas: &mut Canvas, strips: &[Strip], top: f64) -> Drawn {
     let mut right = 0.0;
     let left = RIM + LABEL_SIZE + 12.0 + font::width(&Label::plain("−180°"), TICK_SIZE) + 7.0;
     for strip in strips {
-        y += NAME_SIZE + 1.5 * DETAIL_SIZE + 6.0;
+        let lines = strip.panels.iter().map(|panel| details(panel, side).len()).max().unwrap_or(0);
+        y += NAME_SIZE + lines as f64 * LINE + 8.0;
         for (at, panel) in strip.panels.iter().enumerate() {
             let x = left + at as f64 * (side + GAP);
             surface(canvas, panel, &strip.levels, (x, y), side);
@@ -88,9 +91,18 @@ fn frame(canvas: &mut Canvas, panel: &Panel, (left, top): (f64, f64), side: f64,
     }
     let fitted = |label: &Label, size: f64| size * (side / font::width(label, size).max(1.0)).min(1.0);
     let name = Label::plain(&panel.name);
-    let above = if panel.detail.is_empty() { 0.0 } else { 1.5 * DETAIL_SIZE };
-    canvas.text((left, top - 8.0 - above), &name, fitted(&name, NAME_SIZE), "ink", Anchor::Start);
-    canvas.text((left, top - 8.0), &panel.detail, fitted(&panel.detail, DETAIL_SIZE), "soft", Anchor::Start);
+    let mut above = top - 8.0;
+    for line in details(panel, side).iter().rev() {
+        canvas.text((left, above), line, fitted(line, DETAIL_SIZE), "soft", Anchor::Start);
+        above -= LINE;
+    }
+    canvas.text((left, above - 1.0), &name, fitted(&name, NAME_SIZE), "ink", Anchor::Start);
+}
+
+/// The hyperparameters of a panel's loss in lines that are not wider than it.
+fn details(panel: &Panel, side: f64) -> Vec<Label> {
+    let lines = wrapped(&panel.detail, ", ", side, DETAIL_SIZE);
+    lines.into_iter().filter(|line| !line.is_empty()).collect()
 }
 
 /// The scale of the colours; gives where it ends on the right.

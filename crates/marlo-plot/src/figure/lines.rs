@@ -1,5 +1,7 @@
 //! Figures of curves over one angle.
 
+use std::collections::BTreeSet;
+
 use super::{remark, settings};
 use crate::label::Label;
 use crate::probe::{Place, Probe, Quantity, Reading};
@@ -9,6 +11,8 @@ use crate::{Chart, Content, Curve, Options, PlotError};
 
 /// Points along an axis: more than a figure has pixels.
 const POINTS: usize = 1441;
+/// The greatest p for which the axis of weights has room: near 1 the weight of a loss that does not fade has no bound.
+const SETTLED: f64 = 0.98;
 
 /// The target logit against θ_y.
 pub(super) fn target(probes: &[Probe], options: &Options) -> Result<Content, PlotError> {
@@ -63,19 +67,18 @@ fn logits(
     } else {
         Label::plain(format!("{what}{}", divided(probes, options, quantity)))
     };
-    let y = Axis::around(label, heights(&curves));
+    let y = Axis::around(label, curves.iter().flat_map(points).map(|point| point.1));
     Ok(Content::Chart(Chart { x, y, square: false, curves }))
 }
 
-/// What the axis says of the scale.
-fn divided(probes: &[Probe], options: &Options, quantity: Quantity) -> &'static str {
-    let mut scales = probes.iter().map(|probe| probe.scale(quantity).map(|scale| scale.0));
-    if options.logits || scales.clone().all(|scale| scale.is_none()) {
-        ""
-    } else if scales.all(|scale| scale == Some("s")) {
-        " / s"
-    } else {
-        " / scale"
+/// What the axis says of the scale: its name where all have one of that name.
+fn divided(probes: &[Probe], options: &Options, quantity: Quantity) -> String {
+    let scales = probes.iter().map(|probe| probe.scale(quantity).map(|scale| scale.0));
+    let names: BTreeSet<Option<&str>> = scales.filter(|_| !options.logits).collect();
+    match names.into_iter().collect::<Vec<_>>()[..] {
+        [] | [None] => String::new(),
+        [Some(name)] => format!(" / {name}"),
+        _ => " / scale".to_owned(),
     }
 }
 
@@ -108,7 +111,8 @@ pub(super) fn weight(probes: &[Probe], options: &Options) -> Result<Content, Plo
     }
     let x = Axis { label: Label::plain("p"), low: 0.0, high: 1.0, degrees: false };
     let label = Label::plain("weight: −∂L/∂a / (1 − p)");
-    let y = Axis::around(label, heights(&curves).chain([0.0, 1.0]));
+    let shown = curves.iter().flat_map(points).filter(|point| point.0 <= SETTLED).map(|point| point.1);
+    let y = Axis::around(label, shown.chain([0.0, 1.0]));
     Ok(Content::Chart(Chart { x, y, square: false, curves }))
 }
 
@@ -129,8 +133,8 @@ fn curve(probe: &Probe, detail: Label, traced: Traced) -> Curve {
     Curve { name: probe.name().to_owned(), detail, pieces, borders, region: Vec::new() }
 }
 
-fn heights(curves: &[Curve]) -> impl Iterator<Item = f64> + '_ {
-    curves.iter().flat_map(|curve| &curve.pieces).flatten().map(|point| point.1)
+fn points(curve: &Curve) -> impl Iterator<Item = (f64, f64)> + '_ {
+    curve.pieces.iter().flatten().copied()
 }
 
 /// The angle or cosine of an axis: θ_k, without its unit.

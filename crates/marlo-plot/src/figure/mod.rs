@@ -106,10 +106,9 @@ fn notes(probes: &[Probe], options: &Options) -> Vec<Label> {
 
 /// The hyperparameters of a loss, and what its matrix is where that holds logits.
 fn settings(probe: &Probe) -> Label {
-    let mut parts: Vec<String> =
-        probe.settings().map(|(name, value)| format!("{name} = {}", short(value))).collect();
-    parts.extend(probe.logit_scale().map(|scale| format!("logits {}·cos θ", short(scale))));
-    Label::plain(parts.join(", "))
+    let set = probe.settings().map(|(name, value)| format!("{name} = {}", short(value)));
+    let logits = probe.logit_scale().map(|scale| format!("logits {}·cos θ", short(scale)));
+    Label::join(set.chain(logits).map(Label::plain).collect(), ", ")
 }
 
 /// What is drawn of a loss, where that is not what the axis says.

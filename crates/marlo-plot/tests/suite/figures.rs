@@ -109,6 +109,35 @@ fn the_weight_is_the_papers() {
     }
 }
 
+/// A loss that does not fade as p goes to 1 leaves the figure, and does not flatten it.
+#[test]
+fn a_weight_without_bound_leaves_the_figure() {
+    for name in ["label_smoothing", "lm_softmax", "center_loss", "p2sgrad"] {
+        let figure = plot(
+            &[subject(shipped(name), &[]), subject(shipped("focal"), &[])],
+            &Options { figure: Figure::Weight, classes: 10, ..Options::default() },
+        )
+        .expect("they can be drawn");
+        let y = &chart(&figure).y;
+        assert!(y.high - y.low < 1e4, "{name}: {} to {}", y.low, y.high);
+        assert!(points(&figure, 0).any(|(_, weight)| !(y.low..=y.high).contains(&weight)), "{name}");
+    }
+}
+
+/// A sample's norm is the scale of a loss that has no other.
+#[test]
+fn a_norm_is_a_scale() {
+    let options = Options { figure: Figure::Other, ..Options::default() };
+    let losses = ["sphereface_annealed", "sphereface"].map(|name| subject(shipped(name), &[]));
+    let figure = plot(&losses[..1], &options).expect("it can be drawn");
+    assert_eq!(chart(&figure).y.label.to_string(), "logit of class k / norm");
+    let figure = plot(&losses, &options).expect("they can be drawn");
+    assert_eq!(chart(&figure).y.label.to_string(), "logit of class k / scale");
+    for at in [0, 1] {
+        assert!(points(&figure, at).all(|(theta, logit)| (logit - theta.to_radians().cos()).abs() < 1e-12));
+    }
+}
+
 #[test]
 fn surfaces_are_loss_and_gradient() {
     let figure = draw(shipped("normface"), Figure::Loss);
@@ -143,7 +172,7 @@ fn what_is_no_softmax_is_read_and_said() {
     );
     let figure = draw(binary.clone(), Figure::Target);
     assert!(points(&figure, 0).all(|(x, y)| (y - x.to_radians().cos() + 0.05).abs() < 1e-12));
-    assert_eq!(chart(&figure).y.label.to_string(), "target logit / scale");
+    assert_eq!(chart(&figure).y.label.to_string(), "target logit / r");
     let figure = draw(binary.clone(), Figure::Boundary);
     let wanted = 0.05f64.acos().to_degrees();
     assert!(chart(&figure).curves[0].pieces[0].iter().all(|(x, _)| (x - wanted).abs() < 1e-9));

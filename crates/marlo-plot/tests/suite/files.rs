@@ -71,6 +71,19 @@ fn surfaces_are_a_picture_too() {
     assert!(svg.len() < 200_000, "{} bytes", svg.len());
 }
 
+/// Hyperparameters stand above a surface in as many lines as they need, never smaller.
+#[test]
+fn subtitles_can_be_read() {
+    let losses = ["arcface", "magface", "mv_arc_adaptive"].map(|name| subject(shipped(name), &[]));
+    let options = Options { figure: Figure::Loss, ..Options::default() };
+    let svg = plot(&losses, &options).expect("they can be drawn").svg(Theme::Auto);
+    let document = roxmltree::Document::parse(&svg).expect("it is XML");
+    let sizes = document.descendants().filter(|node| node.has_tag_name("text"));
+    let sizes: Vec<f64> =
+        sizes.filter_map(|node| node.attribute("font-size").and_then(|size| size.parse().ok())).collect();
+    assert!(sizes.len() > 20 && sizes.iter().all(|size| *size >= 11.0), "{sizes:?}");
+}
+
 #[test]
 fn any_name_can_be_drawn() {
     let loss = written("loss 損失(γ: Scale = 8) { ce(softmax(γ * cos[y], γ * cos[k])) }");

@@ -9,15 +9,14 @@ use super::print;
 
 pub(crate) fn run() -> Result<(), CliError> {
     let mut out = String::new();
+    let widest = specs::ALL.iter().map(|spec| spec.name.len()).max().unwrap_or(0);
     let mut family = "";
     for spec in specs::ALL {
         if spec.family != family {
             family = spec.family;
             let _ = writeln!(out, "{family}");
         }
-        let first = spec.source.lines().next().unwrap_or_default().trim_start_matches("//!").trim();
-        let first = first.split_inclusive(". ").next().unwrap_or(first).trim();
-        let _ = writeln!(out, "  {:<26} {first}", spec.name);
+        let _ = writeln!(out, "  {:<widest$}  {}", spec.name, spec.summary());
     }
     print(&out)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use marlo::lang::render::{Style, render_all};
-use marlo::lang::{Compiled, Library as _, suggest};
+use marlo::lang::{Compiled, suggest};
 use marlo::loss::{Loss, Wrt};
 use marlo::specs::{self, Shipped};
 
@@ -36,13 +36,25 @@ pub(crate) fn read(spec: &str) -> Result<Source, CliError> {
             Ok(Source { path, text: found.source.to_owned(), library: Shipped::default() })
         }
         None => {
-            let names = Shipped::default().names();
-            let near = suggest::nearest(spec, names.iter().map(String::as_str));
-            let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let hint = meant(spec).map_or(String::new(), |meant| format!("; did you mean {meant}?"));
             Err(CliError::Input(format!(
                 "no loss named `{spec}` ships with marlo{hint} (`marlo list` shows all; a path ends in .loss)"
             )))
         }
+    }
+}
+
+/// The shipped losses that a name may stand for: those that are also called so, at most three, or else the nearest one.
+fn meant(name: &str) -> Option<String> {
+    let called = specs::called(name);
+    let names: Vec<String> = called.iter().take(3).map(|spec| format!("`{}`", spec.name)).collect();
+    match names.split_last() {
+        None => {
+            let names = specs::ALL.iter().map(|spec| spec.name);
+            suggest::nearest(name, names).map(|near| format!("`{near}`"))
+        }
+        Some((only, [])) => Some(only.clone()),
+        Some((last, before)) => Some(format!("{} or {last}", before.join(", "))),
     }
 }
 
@@ -81,4 +93,22 @@ pub(crate) fn wrt(loss: &Loss, names: &[String]) -> Result<Vec<Wrt>, CliError> {
         }
     }
     Ok(wrt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+
+    #[test]
+    fn a_name_is_known_by_its_text_or_its_letters() {
+        for (name, wanted) in [
+            ("am_softmax", Some("`cosface`")),
+            ("a_softmax", Some("`sphereface` or `sphereface_annealed`")),
+            ("mv_softmax", Some("`mv_am_adaptive`, `mv_am_easy` or `mv_am_facexzoo`")),
+            ("arcfce", Some("`arcface`")),
+            ("nosuch", None),
+        ] {
+            assert_eq!(meant(name).as_deref(), wanted, "{name}");
+        }
+    }
 }
