@@ -46,16 +46,21 @@ const FAMILIES: [(&str, &str, &[&str]); 9] = [
 ];
 
 /// Published losses that are not in the zoo, and why.
-const LEFT_OUT: [(&str, &str); 3] = [
+const LEFT_OUT: [(&str, &str); 5] = [
     (
-        "Normalised cross entropy (Ma et al., ICML 2020)",
-        "it can be written (`tests/oracle/programs`), but with two classes its gradient is a difference of nearly equal numbers, which \
-         f32 backends can't give; it does not ship until they can",
+        "Normalised cross entropy and normalised focal loss (Ma et al., ICML 2020)",
+        "they can be written (`tests/oracle/programs`), but with two classes their gradient is a difference of nearly equal \
+         numbers, which f32 backends can't give; they do not ship until they can",
     ),
     (
         "KappaFace (Oinar et al., 2021)",
         "its margins follow a concentration of each class's embeddings, a state of each class; the caller has to carry it, as the \
-         input `margin[k]` of a loss such as ldam",
+         input `margin[k]` of a loss such as adaptiveface",
+    ),
+    ("NPT-Loss", "neither its paper nor a code of its authors was at hand to hold it against"),
+    (
+        "LDAM's deferred re-weighting (Cao et al., NeurIPS 2019)",
+        "it is a plan of training: from some step on each sample is weighed by its class, which an input `weight[k]` of a loss does",
     ),
     (
         "SphereFace's official backward pass (Caffe)",
