@@ -65,7 +65,7 @@ fn a_new_loss_goes_the_whole_way() {
     let _ = std::fs::remove_file(folder().join("states.json"));
     assert!(marlo("check pacemaker.loss").contains("state pace: Real = 0 in -1..1"));
     marlo("fmt pacemaker.loss");
-    assert!(marlo("derive pacemaker.loss").contains("∂L/∂cos θ_y,2"));
+    assert!(marlo("derive pacemaker.loss").contains("∂L/∂cos θ_{y,2}"));
     assert!(marlo("compile pacemaker.loss --target wgsl").contains("fn rows("));
     for backend in ["reference", "dfdx", "wgpu"] {
         let line = format!("eval pacemaker.loss --backend {backend} --grad s,share --seed 3 --step 500");

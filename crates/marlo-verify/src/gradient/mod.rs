@@ -338,9 +338,9 @@ impl Subject<'_> {
         let mut start = reference.gradient.len();
         for (by, right) in &reference.partials {
             let given = found.partials.iter().find(|partial| partial.0 == *by);
-            // By a hyperparameter it is a sum of terms of the gradient's size, which may cancel.
-            let own = right.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
-            let size = reference.gradient.iter().filter(|x| x.is_finite()).fold(own, |m, x| m.max(x.abs()));
+            // By a hyperparameter it is a sum of terms of the gradient's or the loss's size, which may cancel.
+            let terms = reference.gradient.iter().chain(&reference.loss).filter(|x| x.is_finite());
+            let size = right.iter().chain(terms).fold(0.0, |m: f64, x| m.max(x.abs()));
             for (at, &right) in right.iter().enumerate().filter(|(_, right)| right.is_finite()) {
                 // A number that is missing is none.
                 let Some((_, given)) = given else { continue };
