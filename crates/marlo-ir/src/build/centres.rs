@@ -65,7 +65,7 @@ impl Builder {
         self.graph.inputs.iter().position(|input| input.centre == u32::MAX).map(|at| at as u32)
     }
 
-    /// Is the value that of [any centre](Self::each_centre), not yet reduced?
+    /// Is the value that of any centre, not yet reduced?
     pub fn varies_with_centre(&self, value: Id) -> bool {
         let symbol = self.any_centre();
         self.graph.depends(value, |op| matches!(op, Op::Input(input, _) if Some(input) == symbol))
