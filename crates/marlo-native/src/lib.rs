@@ -1,2 +1,18 @@
 //! Fused CPU kernels from any loss, and the head that turns embeddings into loss and gradients.
+#![allow(unsafe_code)]
+pub mod compiled;
+pub mod error;
+mod interpret;
+pub mod isa;
+pub mod kernel;
 pub mod math;
+mod plan;
+mod row;
+mod rows;
+mod stream;
+pub mod sweep;
+pub mod tile;
+
+pub use compiled::Library;
+pub use error::NativeError;
+pub use kernel::{Inputs, Kernel, Outputs, Totals};

@@ -1,8 +1,18 @@
 //! The functions in f64.
 
 use super::{Isa, Real};
+use crate::compiled::Entry;
+use crate::tile::Compiled;
 
 impl Real for f64 {
+    const LEAST: Self = f64::MIN;
+
+    #[inline(always)]
+    fn compiled(entry: &Entry) -> Compiled<Self> {
+        entry.double
+    }
+
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value

@@ -1,8 +1,18 @@
 //! The functions in f32.
 
 use super::{Isa, Real};
+use crate::compiled::Entry;
+use crate::tile::Compiled;
 
 impl Real for f32 {
+    const LEAST: Self = f32::MIN;
+
+    #[inline(always)]
+    fn compiled(entry: &Entry) -> Compiled<Self> {
+        entry.single
+    }
+
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32

@@ -1,0 +1,343 @@
+//! Runs a sweep that was not compiled: one instruction after another over a chunk of cells at a time.
+//!
+//! Each instruction is a loop over arrays that stay in the first-level cache, so the loops are vector code; what is lost
+//! against a compiled sweep is that values go through the cache between instructions.
+
+use marlo_ir::op::Op;
+
+use crate::isa::Instructions;
+use crate::math::{Fused, Isa, Plain, Real};
+use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
+use crate::tile::{Merge, Shifts, Tile, WIDTH, total};
+
+/// The cells of a chunk: a multiple of [`WIDTH`], small enough that the values of a few dozen instructions fit the cache.
+const CHUNK: usize = 4 * WIDTH;
+
+/// Runs a sweep over a tile with the given instructions. `registers` is grown as needed.
+///
+/// # Safety
+/// This machine has the instructions. The tile has what the sweep reads and writes, and each input can be read and each
+/// output written at all of its cells.
+pub(crate) unsafe fn run<F: Real>(
+    sweep: &Sweep,
+    instructions: Instructions,
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+    registers: &mut Vec<F>,
+) {
+    // SAFETY: as the caller says.
+    unsafe {
+        match instructions {
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx512 => avx512(sweep, tile, shifts, registers),
+            #[cfg(target_arch = "x86_64")]
+            Instructions::Avx2 => avx2(sweep, tile, shifts, registers),
+            _ if cfg!(target_arch = "aarch64") => work::<F, Fused>(sweep, tile, shifts, registers),
+            _ => work::<F, Plain>(sweep, tile, shifts, registers),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn avx512<F: Real>(sweep: &Sweep, tile: &mut Tile<'_, F>, shifts: Shifts, registers: &mut Vec<F>) {
+    // SAFETY: as the caller of `run` says.
+    unsafe { work::<F, Fused>(sweep, tile, shifts, registers) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<F: Real>(sweep: &Sweep, tile: &mut Tile<'_, F>, shifts: Shifts, registers: &mut Vec<F>) {
+    // SAFETY: as the caller of `run` says.
+    unsafe { work::<F, Fused>(sweep, tile, shifts, registers) }
+}
+
+type Chunk<F> = [F; CHUNK];
+
+#[inline(always)]
+unsafe fn work<F: Real, I: Isa>(
+    sweep: &Sweep,
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+    registers: &mut Vec<F>,
+) {
+    let (inputs, values, writes) = (sweep.inputs, sweep.body.len(), sweep.writes.len());
+    // Inputs, results, exponentials, then what is written.
+    let count = inputs + values + sweep.reductions.len() + writes;
+    registers.resize(count.max(1) * CHUNK, F::default());
+    let (arrays, _) = registers.as_chunks_mut::<CHUNK>();
+    if shifts == Shifts::Own {
+        let needed = sweep.exponents();
+        let mut top = vec![[F::LEAST; WIDTH]; sweep.reductions.len()];
+        for start in (0..tile.cells).step_by(CHUNK) {
+            // SAFETY: the chunk lies in the tile.
+            let cells = unsafe { load(tile, start, arrays) };
+            for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| needed[*at]) {
+                step::<F, I>(instruction, arrays, inputs, at, tile.rows);
+            }
+            for (a, reduce) in sweep.reductions.iter().enumerate() {
+                if let Reduce::Lse { exponent, scale } = reduce {
+                    let by = scale.map_or(F::from_f64(std::f64::consts::LOG2_E), |row| tile.rows[row]);
+                    let terms = operand(*exponent, arrays, inputs, tile.rows);
+                    for lane in 0..cells {
+                        top[a][lane % WIDTH] = (terms.at(lane) * by).max(top[a][lane % WIDTH]);
+                    }
+                }
+            }
+        }
+        for (a, top) in top.iter().enumerate() {
+            let greatest = top.iter().fold(F::LEAST, |a, b| b.max(a));
+            tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
+        }
+    }
+    let merges: Vec<Merge> = sweep.reductions.iter().map(merge).collect();
+    let neutral = |merge: &Merge| if *merge == Merge::Max { F::LEAST } else { F::default() };
+    let mut lanes: Vec<[F; WIDTH]> = merges.iter().map(|merge| [neutral(merge); WIDTH]).collect();
+    for start in (0..tile.cells).step_by(CHUNK) {
+        // SAFETY: the chunk lies in the tile.
+        let cells = unsafe { load(tile, start, arrays) };
+        for (at, instruction) in sweep.body.iter().enumerate() {
+            step::<F, I>(instruction, arrays, inputs, at, tile.rows);
+        }
+        for (a, reduce) in sweep.reductions.iter().enumerate() {
+            let place = inputs + values + a;
+            reduce_chunk::<F, I>(reduce, tile, (arrays, inputs), (place, a), cells, &mut lanes[a]);
+        }
+        for (o, kept) in sweep.writes.iter().enumerate() {
+            let place = inputs + values + sweep.reductions.len() + o;
+            write_chunk(kept, tile.rows, arrays, inputs, values, place);
+            // SAFETY: the chunk lies in the tile.
+            unsafe { tile.outputs[o].add(start).copy_from_nonoverlapping(arrays[place].as_ptr(), cells) };
+        }
+    }
+    for (a, lanes) in lanes.iter().enumerate() {
+        tile.found[a] = total(merges[a], lanes);
+    }
+}
+
+/// How a reduction merges.
+pub(crate) fn merge(reduce: &Reduce) -> Merge {
+    match reduce {
+        Reduce::Lse { .. } => Merge::Exponentials,
+        Reduce::Sum(_) => Merge::Sum,
+        Reduce::Max(_) => Merge::Max,
+    }
+}
+
+/// Copies a chunk of each input; gives its number of cells. Lanes past the end hold the first cell.
+#[inline(always)]
+unsafe fn load<F: Real>(tile: &Tile<'_, F>, start: usize, arrays: &mut [Chunk<F>]) -> usize {
+    let cells = CHUNK.min(tile.cells - start);
+    for (array, from) in arrays.iter_mut().zip(tile.inputs) {
+        let from = from.wrapping_add(start);
+        if cells < CHUNK {
+            // SAFETY: there is at least one cell.
+            array.fill(unsafe { from.read() });
+        }
+        // SAFETY: so many cells are left.
+        unsafe { from.copy_to_nonoverlapping(array.as_mut_ptr(), cells) };
+    }
+    cells
+}
+
+/// An argument: an array, or one number for all.
+#[derive(Copy, Clone)]
+enum Operand<'a, F> {
+    Each(&'a Chunk<F>),
+    All(F),
+}
+
+impl<F: Real> Operand<'_, F> {
+    #[inline(always)]
+    fn at(self, lane: usize) -> F {
+        match self {
+            Operand::Each(array) => array[lane],
+            Operand::All(value) => value,
+        }
+    }
+}
+
+#[inline(always)]
+fn operand<'a, F: Real>(arg: Arg, arrays: &'a [Chunk<F>], inputs: usize, rows: &[F]) -> Operand<'a, F> {
+    match arg {
+        Arg::Input(at) => Operand::Each(&arrays[at]),
+        Arg::Value(at) => Operand::Each(&arrays[inputs + at]),
+        Arg::Row(at) => Operand::All(rows[at]),
+        Arg::Const(number) => Operand::All(F::from_f64(number.get())),
+    }
+}
+
+/// A loop for each of the ways in which arguments come, so that none asks in the loop.
+macro_rules! each {
+    ($out:ident, |$a:ident| $body:expr, $x:expr) => {
+        match $x {
+            Operand::Each(x) => for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; },
+            Operand::All($a) => $out.fill($body),
+        }
+    };
+    ($out:ident, |$a:ident, $b:ident| $body:expr, $x:expr, $y:expr) => {
+        match ($x, $y) {
+            (Operand::Each(x), Operand::Each(y)) => {
+                for lane in 0..CHUNK { let ($a, $b) = (x[lane], y[lane]); $out[lane] = $body; }
+            }
+            (Operand::Each(x), Operand::All($b)) => for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; },
+            (Operand::All($a), Operand::Each(y)) => for lane in 0..CHUNK { let $b = y[lane]; $out[lane] = $body; },
+            (Operand::All($a), Operand::All($b)) => $out.fill($body),
+        }
+    };
+    ($out:ident, |$a:ident, $b:ident, $c:ident| $body:expr, $x:expr, $y:expr, $z:expr) => {
+        match ($x, $y, $z) {
+            (Operand::Each(x), Operand::All($b), Operand::All($c)) => {
+                for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; }
+            }
+            (Operand::Each(x), Operand::Each(y), Operand::All($c)) => {
+                for lane in 0..CHUNK { let ($a, $b) = (x[lane], y[lane]); $out[lane] = $body; }
+            }
+            (Operand::Each(x), Operand::All($b), Operand::Each(z)) => {
+                for lane in 0..CHUNK { let ($a, $c) = (x[lane], z[lane]); $out[lane] = $body; }
+            }
+            (Operand::Each(x), Operand::Each(y), Operand::Each(z)) => {
+                for lane in 0..CHUNK { let ($a, $b, $c) = (x[lane], y[lane], z[lane]); $out[lane] = $body; }
+            }
+            (x, y, z) => {
+                for lane in 0..CHUNK { let ($a, $b, $c) = (x.at(lane), y.at(lane), z.at(lane)); $out[lane] = $body; }
+            }
+        }
+    };
+}
+
+/// One instruction over a chunk.
+#[inline(always)]
+fn step<F: Real, I: Isa>(instruction: &Instruction, arrays: &mut [Chunk<F>], inputs: usize, at: usize, rows: &[F]) {
+    let (before, out) = arrays.split_at_mut(inputs + at);
+    let out = &mut out[0];
+    let arg = |place: usize| match instruction.args.get(place) {
+        Some(arg) => operand(*arg, before, inputs, rows),
+        None => Operand::All(F::default()),
+    };
+    let (zero, one) = (F::default(), F::from_f64(1.0));
+    let truth = |on: bool| if on { one } else { zero };
+    match instruction.what {
+        Do::MulAdd => each!(out, |a, b, c| a.mul_add::<I>(b, c), arg(0), arg(1), arg(2)),
+        Do::Apply(op) => match op {
+            Op::Neg => each!(out, |a| -a, arg(0)),
+            Op::Exp => each!(out, |a| a.exp::<I>(), arg(0)),
+            Op::Ln => each!(out, |a| a.ln::<I>(), arg(0)),
+            Op::Log1p => each!(out, |a| a.log1p::<I>(), arg(0)),
+            Op::Expm1 => each!(out, |a| a.expm1::<I>(), arg(0)),
+            Op::Sqrt => each!(out, |a| a.sqrt(), arg(0)),
+            Op::Sin => each!(out, |a| a.sin::<I>(), arg(0)),
+            Op::Cos => each!(out, |a| a.cos::<I>(), arg(0)),
+            Op::Tanh => each!(out, |a| a.tanh::<I>(), arg(0)),
+            Op::Sigmoid => each!(out, |a| a.sigmoid::<I>(), arg(0)),
+            Op::Softplus => each!(out, |a| a.softplus::<I>(), arg(0)),
+            Op::Relu => each!(out, |a| a.relu(), arg(0)),
+            Op::Abs => each!(out, |a| a.abs(), arg(0)),
+            Op::Floor => each!(out, |a| a.floor(), arg(0)),
+            Op::Parity => each!(out, |a| a.parity(), arg(0)),
+            Op::Acos => each!(out, |a| a.acos::<I>(), arg(0)),
+            Op::Csc => each!(out, |a| a.csc(), arg(0)),
+            Op::Not => each!(out, |a| one - a, arg(0)),
+            Op::Detach => each!(out, |a| a, arg(0)),
+            Op::Add => each!(out, |a, b| a + b, arg(0), arg(1)),
+            Op::Sub => each!(out, |a, b| a - b, arg(0), arg(1)),
+            Op::Mul | Op::And => each!(out, |a, b| a * b, arg(0), arg(1)),
+            Op::Div => each!(out, |a, b| a / b, arg(0), arg(1)),
+            Op::Pow => each!(out, |a, b| a.pow::<I>(b), arg(0), arg(1)),
+            Op::Min => each!(out, |a, b| a.min(b), arg(0), arg(1)),
+            Op::Max | Op::Or => each!(out, |a, b| a.max(b), arg(0), arg(1)),
+            Op::Lt => each!(out, |a, b| truth(a < b), arg(0), arg(1)),
+            Op::Le => each!(out, |a, b| truth(a <= b), arg(0), arg(1)),
+            Op::Eq => each!(out, |a, b| truth(a == b), arg(0), arg(1)),
+            Op::Select => {
+                each!(out, |c, a, b| if c != zero { a } else { b }, arg(0), arg(1), arg(2));
+            }
+            // The second argument is 0 once a program is lowered.
+            Op::CosAngle => each!(out, |a, c| F::cos_angle::<I>(a, c), arg(0), arg(2)),
+            Op::SinAngle => each!(out, |a, c| F::sin_angle::<I>(a, c), arg(0), arg(2)),
+            Op::SinRatio => each!(out, |a, c| F::sin_ratio::<I>(a, c), arg(0), arg(2)),
+            Op::Const(_)
+            | Op::Param(_)
+            | Op::Input(..)
+            | Op::BatchSize
+            | Op::Classes
+            | Op::Others
+            | Op::SumK
+            | Op::MaxK
+            | Op::LseK
+            | Op::SumI
+            | Op::MeanI
+            | Op::TopI
+            | Op::InTopI
+            | Op::KeptI
+            | Op::RankI
+            | Op::PickI => debug_assert!(false, "{op:?} is no operation of a cell"),
+        },
+    }
+}
+
+/// What a reduction takes from a chunk. The exponentials of a log-sum-exp are left in the array at `place`.
+#[inline(always)]
+fn reduce_chunk<F: Real, I: Isa>(
+    reduce: &Reduce,
+    tile: &Tile<'_, F>,
+    (arrays, inputs): (&mut [Chunk<F>], usize),
+    (place, a): (usize, usize),
+    cells: usize,
+    lanes: &mut [F; WIDTH],
+) {
+    let (before, out) = arrays.split_at_mut(place);
+    let out = &mut out[0];
+    match reduce {
+        Reduce::Lse { exponent, scale } => {
+            let shift = tile.shifts[a];
+            let (high, low) = match scale {
+                Some(row) => (tile.rows[*row], tile.low[*row]),
+                None => in_two_parts(std::f64::consts::LOG2_E),
+            };
+            let z = operand(*exponent, before, inputs, tile.rows);
+            each!(out, |z| F::exp2_scaled::<I>(z, high, low, shift), z);
+        }
+        Reduce::Sum(arg) | Reduce::Max(arg) => each!(out, |a| a, operand(*arg, before, inputs, tile.rows)),
+    }
+    let merge = merge(reduce);
+    for chunk in out[..cells].chunks(WIDTH) {
+        match (merge, chunk.as_array::<WIDTH>()) {
+            (Merge::Max, _) => chunk.iter().zip(lanes.iter_mut()).for_each(|(a, lane)| *lane = a.max(*lane)),
+            (_, Some(whole)) => {
+                for lane in 0..WIDTH {
+                    lanes[lane] = lanes[lane] + whole[lane];
+                }
+            }
+            _ => chunk.iter().zip(lanes.iter_mut()).for_each(|(a, lane)| *lane = *lane + *a),
+        }
+    }
+}
+
+#[inline(always)]
+fn write_chunk<F: Real>(
+    kept: &Write,
+    rows: &[F],
+    arrays: &mut [Chunk<F>],
+    inputs: usize,
+    values: usize,
+    place: usize,
+) {
+    let (before, out) = arrays.split_at_mut(place);
+    let out = &mut out[0];
+    match kept {
+        Write::Value(arg) => each!(out, |a| a, operand(*arg, before, inputs, rows)),
+        Write::Kept { lse, factor: None } => out.copy_from_slice(&before[inputs + values + lse]),
+        Write::Kept { lse, factor: Some(factor) } => {
+            let e = Operand::Each(&before[inputs + values + lse]);
+            each!(out, |e, f| e * f, e, operand(*factor, before, inputs, rows));
+        }
+    }
+}
+
+/// A number as one of this precision and what is left.
+#[inline(always)]
+pub(crate) fn in_two_parts<F: Real>(value: f64) -> (F, F) {
+    let high = F::from_f64(value);
+    (high, F::from_f64(value - high.to_f64()))
+}

@@ -1,0 +1,164 @@
+//! The cells of a sweep as a [`Sweep`].
+
+use std::collections::HashMap;
+
+use marlo_ir::graph::{Graph, Id};
+use marlo_ir::kind::Kind;
+use marlo_ir::op::{At, Op};
+use marlo_ir::shape::Shape;
+
+use super::{Pass, RowValue, Writes};
+use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
+
+/// What a sweep writes.
+pub(super) enum Wanted<'a> {
+    /// Nothing.
+    Nothing,
+    /// Values, one a derivative.
+    Values(&'a [Id]),
+    /// Factors of the cell and the exponential of an LSE, one a derivative. `None` for one that needs nothing kept.
+    Kept(&'a [Kept]),
+}
+
+/// What is kept of a cell for a derivative.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub(super) struct Kept {
+    /// The log-sum-exp whose exponential is kept.
+    pub(super) lse: Id,
+    /// A factor of the cell.
+    pub(super) factor: Option<Id>,
+}
+
+/// Plans one sweep.
+pub(super) fn pass(graph: &Graph, reductions: &[Id], wanted: Wanted<'_>, number: usize) -> Pass {
+    let mut build = Build {
+        graph,
+        uses: uses(graph, reductions, &wanted),
+        done: HashMap::new(),
+        sweep: Sweep::default(),
+        rows: Vec::new(),
+        inputs: Vec::new(),
+    };
+    for &id in reductions {
+        let term = graph.args(id)[0];
+        let reduce = match graph.op(id) {
+            Op::LseK => build.lse(term),
+            Op::MaxK => Reduce::Max(build.arg(term)),
+            _ => Reduce::Sum(build.arg(term)),
+        };
+        build.sweep.reductions.push(reduce);
+    }
+    let writes = match &wanted {
+        Wanted::Nothing => Vec::new(),
+        Wanted::Values(ids) => ids.iter().map(|&id| Write::Value(build.arg(id))).collect(),
+        Wanted::Kept(kept) => kept
+            .iter()
+            .map(|kept| Write::Kept {
+                lse: reductions.iter().position(|id| *id == kept.lse).unwrap_or(0),
+                factor: kept.factor.map(|id| build.arg(id)),
+            })
+            .collect(),
+    };
+    build.sweep.writes = writes;
+    build.sweep.inputs = build.inputs.len();
+    build.sweep.rows = build.rows.len();
+    let writes = match wanted {
+        Wanted::Nothing => Writes::Nothing,
+        Wanted::Values(_) => Writes::Gradient,
+        Wanted::Kept(_) => Writes::Kept,
+    };
+    let reductions = reductions.to_vec();
+    Pass { sweep: build.sweep, rows: build.rows, inputs: build.inputs, reductions, writes, number }
+}
+
+struct Build<'a> {
+    graph: &'a Graph,
+    uses: HashMap<Id, usize>,
+    done: HashMap<Id, Arg>,
+    sweep: Sweep,
+    rows: Vec<RowValue>,
+    inputs: Vec<usize>,
+}
+
+impl Build<'_> {
+    fn arg(&mut self, id: Id) -> Arg {
+        if let Some(arg) = self.done.get(&id) {
+            return *arg;
+        }
+        let arg = match self.graph.op(id) {
+            Op::Const(number) => Arg::Const(number),
+            _ if self.graph.shape(id) != Shape::Cell => Arg::Row(self.row(id, false)),
+            Op::Input(at, At::Other) => {
+                self.inputs.push(at as usize);
+                Arg::Input(self.inputs.len() - 1)
+            }
+            Op::Detach => self.arg(self.graph.args(id)[0]),
+            op => self.instruction(op, id),
+        };
+        self.done.insert(id, arg);
+        arg
+    }
+
+    fn instruction(&mut self, op: Op, id: Id) -> Arg {
+        let args = self.graph.args(id);
+        let product = |id: &Id| {
+            self.graph.op(*id) == Op::Mul
+                && self.graph.shape(*id) == Shape::Cell
+                && self.uses.get(id) == Some(&1)
+        };
+        let fused = (op == Op::Add).then(|| args.iter().position(product)).flatten();
+        let (what, args) = match fused {
+            Some(place) => {
+                let factors = self.graph.args(args[place]);
+                (Do::MulAdd, vec![factors[0], factors[1], args[1 - place]])
+            }
+            None => (Do::Apply(op), args.to_vec()),
+        };
+        let args = args.into_iter().map(|arg| self.arg(arg)).collect();
+        let is_mask = self.graph.node(id).kind == Kind::Mask;
+        self.sweep.body.push(Instruction { what, args, is_mask });
+        Arg::Value(self.sweep.body.len() - 1)
+    }
+
+    /// The place of a value of the row.
+    fn row(&mut self, id: Id, binary: bool) -> usize {
+        let wanted = RowValue { id, binary };
+        self.rows.iter().position(|row| *row == wanted).unwrap_or_else(|| {
+            self.rows.push(wanted);
+            self.rows.len() - 1
+        })
+    }
+
+    /// ln Σ exp of a product by a value of the row takes that in two parts, so that the exponent is right to the last
+    /// digit whatever its size.
+    fn lse(&mut self, term: Id) -> Reduce {
+        let args = self.graph.args(term);
+        if self.graph.op(term) == Op::Mul {
+            let of_row = args.iter().position(|arg| self.graph.shape(*arg) != Shape::Cell);
+            if let Some(place) = of_row {
+                let scale = Some(self.row(args[place], true));
+                return Reduce::Lse { exponent: self.arg(args[1 - place]), scale };
+            }
+        }
+        Reduce::Lse { exponent: self.arg(term), scale: None }
+    }
+}
+
+/// How often each value of a cell is read by what the sweep computes.
+fn uses(graph: &Graph, reductions: &[Id], wanted: &Wanted<'_>) -> HashMap<Id, usize> {
+    let mut uses = HashMap::new();
+    let mut open: Vec<Id> = reductions.iter().map(|id| graph.args(*id)[0]).collect();
+    match wanted {
+        Wanted::Nothing => {}
+        Wanted::Values(ids) => open.extend(*ids),
+        Wanted::Kept(kept) => open.extend(kept.iter().filter_map(|kept| kept.factor)),
+    }
+    while let Some(id) = open.pop() {
+        let count = uses.entry(id).or_insert(0);
+        *count += 1;
+        if *count == 1 && graph.shape(id) == Shape::Cell {
+            open.extend(graph.args(id));
+        }
+    }
+    uses
+}

@@ -1,0 +1,170 @@
+//! What one sweep over a row's other classes computes, detached from the loss that it came from.
+//!
+//! A [`Sweep`] names nothing but places: `x0` is a value of the cell, `r0` a value of the row, `v0` the result of an
+//! instruction. Losses that sweep alike have equal sweeps, and share one compiled loop (see [`crate::compiled`]): all
+//! margins on the target's cosine, for one, sweep `lse s·cos[k]`.
+
+use std::fmt::{self, Display, Write as _};
+
+use marlo_ir::op::{Number, Op};
+
+/// Where an instruction finds an argument.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Arg {
+    /// A value of the cell: an entry of a matrix or of a vector over the classes.
+    Input(usize),
+    /// A value of the row.
+    Row(usize),
+    /// A literal.
+    Const(Number),
+    /// The result of an earlier instruction.
+    Value(usize),
+}
+
+/// What an instruction does.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Do {
+    /// An operation on single values.
+    Apply(Op),
+    /// a·b + c in one rounding, where the product is read nowhere else.
+    MulAdd,
+}
+
+/// One instruction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Instruction {
+    /// What is done.
+    pub what: Do,
+    /// Its arguments.
+    pub args: Vec<Arg>,
+    /// Is its result a mask?
+    pub is_mask: bool,
+}
+
+/// What a reduction takes from each cell.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Reduce {
+    /// ln Σ exp(z·r); without r, of z itself. The value of r is given times log₂e.
+    Lse {
+        /// z
+        exponent: Arg,
+        /// r, a value of the row that is given times log₂e and in two parts
+        scale: Option<usize>,
+    },
+    /// Σ
+    Sum(Arg),
+    /// The maximum.
+    Max(Arg),
+}
+
+/// What a sweep writes for each cell.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Write {
+    /// A value.
+    Value(Arg),
+    /// The exponential that a log-sum-exp formed, relative to the tile's shift; times a factor of the cell.
+    Kept {
+        /// The reduction.
+        lse: usize,
+        /// The factor.
+        factor: Option<Arg>,
+    },
+}
+
+/// A sweep.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Sweep {
+    /// How many values of a cell it reads.
+    pub inputs: usize,
+    /// How many values of the row it reads.
+    pub rows: usize,
+    /// The instructions, in order.
+    pub body: Vec<Instruction>,
+    /// The reductions.
+    pub reductions: Vec<Reduce>,
+    /// What is written, one a derivative.
+    pub writes: Vec<Write>,
+}
+
+impl Sweep {
+    /// Is there nothing to do?
+    pub fn is_empty(&self) -> bool {
+        self.reductions.is_empty() && self.writes.is_empty()
+    }
+
+    /// Does the sweep form a log-sum-exp?
+    pub fn has_lse(&self) -> bool {
+        self.reductions.iter().any(|r| matches!(r, Reduce::Lse { .. }))
+    }
+
+    /// The instructions that the exponents of log-sum-exps need, and no others.
+    pub fn exponents(&self) -> Vec<bool> {
+        let roots = self.reductions.iter().filter_map(|r| match r {
+            Reduce::Lse { exponent, .. } => Some(*exponent),
+            _ => None,
+        });
+        self.needed(roots)
+    }
+
+    /// The instructions that values depend on.
+    fn needed(&self, roots: impl Iterator<Item = Arg>) -> Vec<bool> {
+        let mut needed = vec![false; self.body.len()];
+        for root in roots {
+            if let Arg::Value(at) = root {
+                needed[at] = true;
+            }
+        }
+        for at in (0..self.body.len()).rev() {
+            if needed[at] {
+                for arg in &self.body[at].args {
+                    if let Arg::Value(before) = *arg {
+                        needed[before] = true;
+                    }
+                }
+            }
+        }
+        needed
+    }
+}
+
+impl Display for Arg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arg::Input(at) => write!(f, "x{at}"),
+            Arg::Row(at) => write!(f, "r{at}"),
+            Arg::Const(number) => write!(f, "{:?}", number.get()),
+            Arg::Value(at) => write!(f, "v{at}"),
+        }
+    }
+}
+
+/// The sweep as one line of text: equal for equal sweeps, and for no others.
+impl Display for Sweep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |args: &[Arg]| args.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let mut out = String::new();
+        for (at, instruction) in self.body.iter().enumerate() {
+            let name = match instruction.what {
+                Do::Apply(op) => op.entry().name,
+                Do::MulAdd => "mul_add",
+            };
+            let _ = write!(out, "v{at} = {name}({}); ", list(&instruction.args));
+        }
+        for reduce in &self.reductions {
+            let _ = match reduce {
+                Reduce::Lse { exponent, scale: Some(row) } => write!(out, "lse {exponent} * r{row}; "),
+                Reduce::Lse { exponent, scale: None } => write!(out, "lse {exponent}; "),
+                Reduce::Sum(arg) => write!(out, "sum {arg}; "),
+                Reduce::Max(arg) => write!(out, "max {arg}; "),
+            };
+        }
+        for kept in &self.writes {
+            let _ = match kept {
+                Write::Value(arg) => write!(out, "write {arg}; "),
+                Write::Kept { lse, factor: Some(factor) } => write!(out, "keep e{lse} * {factor}; "),
+                Write::Kept { lse, factor: None } => write!(out, "keep e{lse}; "),
+            };
+        }
+        f.write_str(out.trim_end_matches([' ', ';']))
+    }
+}

@@ -1,0 +1,261 @@
+//! The loop over a tile of cells: the same for every compiled sweep, and compiled anew with each of them.
+//!
+//! A tile is a run of cells of one row without its label's. The loop takes them in chunks of [`WIDTH`], which it copies
+//! to arrays of its own: those alias nothing, so the compiler makes vector code of the scalar text between, and a tile
+//! may be overwritten in place.
+
+use std::hint::assert_unchecked;
+
+use crate::isa::Instructions;
+use crate::math::{Fused, Isa, Plain, Real};
+
+/// The cells of a chunk.
+pub const WIDTH: usize = 64;
+
+/// The most cells of a tile: what it reads and writes stays in the first-level cache.
+pub const TILE: usize = 2048;
+
+/// The least power of two that is no underflow for a sum of exponentials: below, too many terms may have been lost.
+const LEAST_SUM: f64 = 8.077935669463161e-28; // 2^-90
+/// The greatest: above, a term may have been past the greatest number.
+const GREATEST_SUM: f64 = 1.2379400392853803e27; // 2^90
+
+/// How one reduction merges what it takes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Merge {
+    /// A sum of exponentials relative to 2^shift.
+    Exponentials,
+    /// A sum.
+    Sum,
+    /// A maximum.
+    Max,
+}
+
+/// A tile, and what was found in it.
+#[derive(Debug)]
+pub struct Tile<'a, F> {
+    /// The number of cells.
+    pub cells: usize,
+    /// For each input its value at the first cell; the others follow it.
+    pub inputs: &'a [*const F],
+    /// For each write where the first cell's goes; the others follow it. May be the place of an input.
+    pub outputs: &'a [*mut F],
+    /// The values of the row.
+    pub rows: &'a [F],
+    /// What these values hold beyond their precision.
+    pub low: &'a [F],
+    /// For each reduction the power of two that its exponentials are relative to.
+    pub shifts: &'a mut [F],
+    /// For each reduction what was found: a sum, or a maximum.
+    pub found: &'a mut [f64],
+}
+
+/// What a sweep computes for one cell, with X inputs, R values of the row, A reductions and O writes.
+pub trait Cells<const X: usize, const R: usize, const A: usize, const O: usize> {
+    /// How the reductions merge.
+    const MERGES: [Merge; A];
+
+    /// For each log-sum-exp the binary logarithm of its term; 0 for other reductions.
+    fn exponents<F: Real, I: Isa>(rows: &[F; R], x: [F; X]) -> [F; A];
+
+    /// What each reduction takes, and what is written. `low` is what the values of the row hold beyond their precision.
+    fn cell<F: Real, I: Isa>(rows: &[F; R], low: &[F; R], shifts: &[F; A], x: [F; X]) -> ([F; A], [F; O]);
+}
+
+/// Where the shifts of a tile come from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Shifts {
+    /// Found in the tile: its greatest terms.
+    Own,
+    /// As they stand in the tile.
+    Given,
+}
+
+/// A compiled sweep for one precision: see [`run`].
+pub type Compiled<F> = unsafe fn(Instructions, &mut Tile<'_, F>, Shifts);
+
+/// Is a sum of exponentials one that lost nothing?
+pub fn holds(sum: f64) -> bool {
+    (LEAST_SUM..=GREATEST_SUM).contains(&sum)
+}
+
+/// Runs a sweep over a tile with the given instructions.
+///
+/// # Safety
+/// This machine has the instructions. The tile has X inputs, A shifts and places for what is found, O outputs, and R
+/// values of the row; each input can be read and each output written at all of its cells.
+pub unsafe fn run<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
+    instructions: Instructions,
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+) where
+    S: Cells<X, R, A, O>,
+    F: Real,
+{
+    match instructions {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller has them.
+        Instructions::Avx512 => unsafe { avx512::<X, R, A, O, S, F>(tile, shifts) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: the caller has them.
+        Instructions::Avx2 => unsafe { avx2::<X, R, A, O, S, F>(tile, shifts) },
+        // SAFETY: as the caller says.
+        _ if cfg!(target_arch = "aarch64") => unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) },
+        // SAFETY: as the caller says.
+        _ => unsafe { work::<X, R, A, O, S, F, Plain>(tile, shifts) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
+unsafe fn avx512<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+) where
+    S: Cells<X, R, A, O>,
+    F: Real,
+{
+    // SAFETY: as the caller of `run` says.
+    unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+) where
+    S: Cells<X, R, A, O>,
+    F: Real,
+{
+    // SAFETY: as the caller of `run` says.
+    unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) }
+}
+
+#[inline(always)]
+unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S, F, I>(
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+) where
+    S: Cells<X, R, A, O>,
+    F: Real,
+    I: Isa,
+{
+    // SAFETY: as the caller says, for all four.
+    unsafe {
+        assert_unchecked(tile.inputs.len() == X && tile.outputs.len() == O);
+        assert_unchecked(tile.rows.len() == R && tile.low.len() == R);
+        assert_unchecked(tile.shifts.len() == A && tile.found.len() == A);
+    }
+    let rows: [F; R] = std::array::from_fn(|at| tile.rows[at]);
+    let low: [F; R] = std::array::from_fn(|at| tile.low[at]);
+    if shifts == Shifts::Own {
+        let mut top = [[F::LEAST; WIDTH]; A];
+        for start in (0..tile.cells).step_by(WIDTH) {
+            // SAFETY: the chunk lies in the tile.
+            let x = unsafe { load::<X, F>(tile.inputs, start, tile.cells) };
+            for lane in 0..WIDTH {
+                let values = S::exponents::<F, I>(&rows, std::array::from_fn(|at| x[at][lane]));
+                for a in 0..A {
+                    top[a][lane] = values[a].max(top[a][lane]);
+                }
+            }
+        }
+        for a in 0..A {
+            let greatest = top[a].into_iter().fold(F::LEAST, |a, b| b.max(a));
+            tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
+        }
+    }
+    let shifts: [F; A] = std::array::from_fn(|at| tile.shifts[at]);
+    let neutral = S::MERGES.map(|merge| if merge == Merge::Max { F::LEAST } else { F::default() });
+    let mut lanes: [[F; WIDTH]; A] = std::array::from_fn(|a| [neutral[a]; WIDTH]);
+    let whole = tile.cells / WIDTH * WIDTH;
+    for start in (0..whole).step_by(WIDTH) {
+        // SAFETY: the chunk lies in the tile.
+        let x = unsafe { load::<X, F>(tile.inputs, start, tile.cells) };
+        let mut written = [[F::default(); WIDTH]; O];
+        for lane in 0..WIDTH {
+            let x = std::array::from_fn(|at| x[at][lane]);
+            let (taken, values) = S::cell::<F, I>(&rows, &low, &shifts, x);
+            for a in 0..A {
+                lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a]);
+            }
+            for o in 0..O {
+                written[o][lane] = values[o];
+            }
+        }
+        for o in 0..O {
+            // SAFETY: the chunk lies in the tile.
+            unsafe { tile.outputs[o].add(start).cast::<[F; WIDTH]>().write_unaligned(written[o]) };
+        }
+    }
+    if whole < tile.cells {
+        let rest = tile.cells - whole;
+        // SAFETY: only the rest is read; lanes past it hold its first cell.
+        let x = unsafe { load::<X, F>(tile.inputs, whole, tile.cells) };
+        let mut written = [[F::default(); WIDTH]; O];
+        let mut taken = [[F::default(); WIDTH]; A];
+        for lane in 0..WIDTH {
+            let x = std::array::from_fn(|at| x[at][lane]);
+            let (values, writes) = S::cell::<F, I>(&rows, &low, &shifts, x);
+            for a in 0..A {
+                taken[a][lane] = values[a];
+            }
+            for o in 0..O {
+                written[o][lane] = writes[o];
+            }
+        }
+        for a in 0..A {
+            for lane in 0..rest {
+                lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a][lane]);
+            }
+        }
+        for o in 0..O {
+            // SAFETY: the rest lies in the tile.
+            unsafe { tile.outputs[o].add(whole).copy_from_nonoverlapping(written[o].as_ptr(), rest) };
+        }
+    }
+    for a in 0..A {
+        tile.found[a] = total(S::MERGES[a], &lanes[a]);
+    }
+}
+
+/// A chunk of each input. Lanes past the end hold the chunk's first cell.
+#[inline(always)]
+unsafe fn load<const X: usize, F: Real>(inputs: &[*const F], start: usize, end: usize) -> [[F; WIDTH]; X] {
+    std::array::from_fn(|at| {
+        let from = inputs[at].wrapping_add(start);
+        if end - start >= WIDTH {
+            // SAFETY: WIDTH cells follow.
+            unsafe { from.cast::<[F; WIDTH]>().read_unaligned() }
+        } else {
+            // SAFETY: there is at least one cell.
+            let mut chunk = [unsafe { from.read() }; WIDTH];
+            // SAFETY: so many cells are left.
+            unsafe { from.copy_to_nonoverlapping(chunk.as_mut_ptr(), end - start) };
+            chunk
+        }
+    })
+}
+
+#[inline(always)]
+fn merge<F: Real>(merge: Merge, a: F, b: F) -> F {
+    match merge {
+        Merge::Max => b.max(a),
+        _ => a + b,
+    }
+}
+
+/// The lanes of a tile as one number: sums in a tree, in f64.
+pub(crate) fn total<F: Real>(merge: Merge, lanes: &[F; WIDTH]) -> f64 {
+    let mut values = lanes.map(Real::to_f64);
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        for lane in 0..half {
+            let (a, b) = (values[lane], values[lane + half]);
+            values[lane] = if merge == Merge::Max { a.max(b) } else { a + b };
+        }
+        half /= 2;
+    }
+    values[0]
+}
