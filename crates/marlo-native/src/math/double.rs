@@ -4,6 +4,40 @@ use super::{Isa, Real};
 use crate::compiled::Entry;
 use crate::tile::Compiled;
 
+/// 1.5·2⁵²: a number of at most 2⁵¹ in size, added to this, is rounded to a whole one, which the last bits of the sum hold.
+const MAGIC: f64 = 6_755_399_441_055_744.0;
+/// log₂ e in two parts.
+const LOG2_E: (f64, f64) = (1.442_695_040_888_963_4, 2.035_527_374_093_103_3e-17);
+
+/// a·b − c, where that is small, to a rounding of the result.
+#[inline(always)]
+fn product_minus<I: Isa>(a: f64, b: f64, c: f64) -> f64 {
+    if I::FUSED {
+        return Real::mul_add::<I>(a, b, -c);
+    }
+    // Halves of 26 bits, whose products are exact.
+    let upper = |x: f64| f64::from_bits(x.to_bits() & 0xffff_ffff_f800_0000);
+    let (a_upper, b_upper) = (upper(a), upper(b));
+    let (a_lower, b_lower) = (a - a_upper, b - b_upper);
+    (a_upper * b_upper - c) + a_upper * b_lower + a_lower * b_upper + a_lower * b_lower
+}
+
+/// 2^f for |f| ≤ 1/2: minimax of relative error 2^-58.0 with 2⁰ = 1, by Remez's algorithm.
+#[inline(always)]
+fn exp2_part<I: Isa>(f: f64) -> f64 {
+    let p = Real::mul_add::<I>(4.434_762_597_533_023e-10, f, 7.073_798_307_429_924e-9);
+    let p = Real::mul_add::<I>(p, f, 1.017_819_975_406_771_8e-7);
+    let p = Real::mul_add::<I>(p, f, 1.321_543_520_013_916_2e-6);
+    let p = Real::mul_add::<I>(p, f, 1.525_273_349_237_999e-5);
+    let p = Real::mul_add::<I>(p, f, 1.540_353_045_726_455e-4);
+    let p = Real::mul_add::<I>(p, f, 1.333_355_814_677_573e-3);
+    let p = Real::mul_add::<I>(p, f, 9.618_129_107_594_011e-3);
+    let p = Real::mul_add::<I>(p, f, 5.550_410_866_482_008e-2);
+    let p = Real::mul_add::<I>(p, f, 0.240_226_506_959_101_3);
+    let p = Real::mul_add::<I>(p, f, 0.693_147_180_559_945_3);
+    Real::mul_add::<I>(p, f, 1.0)
+}
+
 impl Real for f64 {
     const LEAST: Self = f64::MIN;
 
@@ -27,11 +61,20 @@ impl Real for f64 {
     }
     #[inline(always)]
     fn exp2_scaled<I: Isa>(z: Self, high: Self, low: Self, shift: Self) -> Self {
-        (z * high + z * low - shift).exp2()
+        // Both hang on the shift alone, so a loop computes them once.
+        let magic = MAGIC - shift;
+        let t = Real::mul_add::<I>(z, high, magic);
+        let n = t - magic;
+        let f = Real::mul_add::<I>(z, low, product_minus::<I>(z, high, n));
+        let p = exp2_part::<I>(f);
+        let scaled = f64::from_bits(p.to_bits().wrapping_add(t.to_bits() << 52));
+        // t grows with z even where it is too large to hold a whole number in its last bits.
+        let scaled = if t < MAGIC - 1021.0 { 0.0 } else { scaled };
+        if t > MAGIC + 1023.0 { f64::INFINITY } else { scaled }
     }
     #[inline(always)]
     fn exp<I: Isa>(self) -> Self {
-        f64::exp(self)
+        Self::exp2_scaled::<I>(self, LOG2_E.0, LOG2_E.1, 0.0)
     }
     #[inline(always)]
     fn ln<I: Isa>(self) -> Self {
@@ -63,7 +106,10 @@ impl Real for f64 {
     }
     #[inline(always)]
     fn sigmoid<I: Isa>(self) -> Self {
-        { let e = f64::exp(-f64::abs(self)); (if self < 0.0 { e } else { 1.0 }) / (1.0 + e) }
+        {
+            let e = f64::exp(-f64::abs(self));
+            (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
+        }
     }
     #[inline(always)]
     fn softplus<I: Isa>(self) -> Self {

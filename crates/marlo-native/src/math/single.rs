@@ -4,6 +4,34 @@ use super::{Isa, Real};
 use crate::compiled::Entry;
 use crate::tile::Compiled;
 
+/// 1.5·2²³: a number of at most 2²² in size, added to this, is rounded to a whole one, which the last bits of the sum hold.
+const MAGIC: f32 = 12_582_912.0;
+/// log₂ e in two parts.
+const LOG2_E: (f32, f32) = (1.442_695, 1.925_963_0e-8);
+
+/// a·b − c, where that is small, to a rounding of the result.
+#[inline(always)]
+fn product_minus<I: Isa>(a: f32, b: f32, c: f32) -> f32 {
+    if I::FUSED {
+        return Real::mul_add::<I>(a, b, -c);
+    }
+    // Halves of 12 bits, whose products are exact.
+    let upper = |x: f32| f32::from_bits(x.to_bits() & 0xffff_f000);
+    let (a_upper, b_upper) = (upper(a), upper(b));
+    (a_upper * b_upper - c) + a_upper * (b - b_upper) + (a - a_upper) * b
+}
+
+/// 2^f for |f| ≤ 1/2: minimax of relative error 2^-28.9 with 2⁰ = 1, by Remez's algorithm.
+#[inline(always)]
+fn exp2_part<I: Isa>(f: f32) -> f32 {
+    let p = Real::mul_add::<I>(1.535_332e-4, f, 1.339_892_6e-3);
+    let p = Real::mul_add::<I>(p, f, 9.618_438e-3);
+    let p = Real::mul_add::<I>(p, f, 5.550_332_4e-2);
+    let p = Real::mul_add::<I>(p, f, 0.240_226_48);
+    let p = Real::mul_add::<I>(p, f, 0.693_147_2);
+    Real::mul_add::<I>(p, f, 1.0)
+}
+
 impl Real for f32 {
     const LEAST: Self = f32::MIN;
 
@@ -27,11 +55,20 @@ impl Real for f32 {
     }
     #[inline(always)]
     fn exp2_scaled<I: Isa>(z: Self, high: Self, low: Self, shift: Self) -> Self {
-        (z * high + z * low - shift).exp2()
+        // Both hang on the shift alone, so a loop computes them once.
+        let magic = MAGIC - shift;
+        let t = Real::mul_add::<I>(z, high, magic);
+        let n = t - magic;
+        let f = Real::mul_add::<I>(z, low, product_minus::<I>(z, high, n));
+        let p = exp2_part::<I>(f);
+        let scaled = f32::from_bits(p.to_bits().wrapping_add(t.to_bits() << 23));
+        // t grows with z even where it is too large to hold a whole number in its last bits.
+        let scaled = if t < MAGIC - 125.0 { 0.0 } else { scaled };
+        if t > MAGIC + 127.0 { f32::INFINITY } else { scaled }
     }
     #[inline(always)]
     fn exp<I: Isa>(self) -> Self {
-        f32::exp(self)
+        Self::exp2_scaled::<I>(self, LOG2_E.0, LOG2_E.1, 0.0)
     }
     #[inline(always)]
     fn ln<I: Isa>(self) -> Self {
@@ -63,7 +100,10 @@ impl Real for f32 {
     }
     #[inline(always)]
     fn sigmoid<I: Isa>(self) -> Self {
-        { let e = f32::exp(-f32::abs(self)); (if self < 0.0 { e } else { 1.0 }) / (1.0 + e) }
+        {
+            let e = f32::exp(-f32::abs(self));
+            (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
+        }
     }
     #[inline(always)]
     fn softplus<I: Isa>(self) -> Self {
