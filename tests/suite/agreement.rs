@@ -27,15 +27,15 @@ pub(crate) fn gpu() -> Option<&'static Gpu> {
 }
 
 /// A named place where losses go wrong.
-struct Case {
-    name: &'static str,
-    classes: usize,
-    cosines: Vec<f64>,
-    labels: Vec<i64>,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) classes: usize,
+    pub(crate) cosines: Vec<f64>,
+    pub(crate) labels: Vec<i64>,
 }
 
 /// cos = ±1, just inside, and just past it as rounding leaves it in a precision (`epsilon`), ties on the mask's border, all easy, all hard, two classes, one class, saturated rows.
-fn cases(epsilon: f64) -> Vec<Case> {
+pub(crate) fn cases(epsilon: f64) -> Vec<Case> {
     let case = |name, classes, cosines: &[f64], labels: &[i64]| Case {
         name,
         classes,
@@ -57,7 +57,7 @@ fn cases(epsilon: f64) -> Vec<Case> {
     ]
 }
 
-fn settings(loss: &Loss, s: Option<f64>) -> Vec<f64> {
+pub(crate) fn settings(loss: &Loss, s: Option<f64>) -> Vec<f64> {
     let given: Vec<(String, f64)> = s
         .and_then(|s| Some((s, loss.graph.params.iter().find(|p| p.name == "s" && !p.state)?)))
         .map(|(s, param)| ("s".to_owned(), s.clamp(param.low, param.high)))
@@ -66,12 +66,12 @@ fn settings(loss: &Loss, s: Option<f64>) -> Vec<f64> {
     marlo::eval::settings(loss, &given, marlo::setting::Moment::start(7)).expect("s is in its range")
 }
 
-fn spec(name: &str) -> Loss {
+pub(crate) fn spec(name: &str) -> Loss {
     specs::compile(name).expect("shipped specs compile").loss
 }
 
 /// The largest difference of a gradient entry, relative to the largest of its row; of the loss, relative to max(1, loss).
-fn distance(exact: &Outcome<f64>, loss: &[f64], gradient: &[f64], classes: usize, floor: f64) -> f64 {
+pub(crate) fn distance(exact: &Outcome<f64>, loss: &[f64], gradient: &[f64], classes: usize, floor: f64) -> f64 {
     let losses = exact.loss.iter().zip(loss).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
     let rows = exact.gradient.chunks(classes).zip(gradient.chunks(classes)).flat_map(|(a, b)| {
         let scale = a.iter().fold(floor, |m, x| m.max(x.abs()));

@@ -10,6 +10,7 @@ mod gradient;
 mod inputs;
 mod language;
 mod mutation;
+mod native;
 mod operations;
 mod oracle;
 mod programs;

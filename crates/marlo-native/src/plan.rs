@@ -152,8 +152,11 @@ impl Plan {
                             None if *writes => cells::Wanted::Values(&others),
                             None => cells::Wanted::Nothing,
                         };
-                        let pass = cells::pass(&graph, reductions, wanted, sweeps);
+                        let before = graph.len();
+                        let pass = cells::pass(&mut graph, reductions, wanted, sweeps);
                         sweeps += 1;
+                        let rows = pass.rows.iter().map(|row| row.id).collect::<Vec<_>>();
+                        steps.push(Act::Row(added(&graph, before, &rows)));
                         steps.push(Act::Sweep(Box::new(pass)));
                     }
                 }
@@ -202,6 +205,13 @@ impl Plan {
 /// Values that have to be computed; leaves are not among them.
 fn inner(graph: &Graph, ids: &[Id]) -> Vec<Id> {
     ids.iter().copied().filter(|id| !matches!(graph.op(*id), Op::Input(..) | Op::Const(_))).collect()
+}
+
+/// The values of the row among the nodes from `before` on that others need, in order.
+fn added(graph: &Graph, before: usize, roots: &[Id]) -> Vec<Id> {
+    let needed = graph.reachable(roots);
+    let is_new = |id: &Id| id.index() >= before && needed[id.index()];
+    graph.ids().filter(|id| is_new(id) && graph.shape(*id) == Shape::Row).collect()
 }
 
 fn outputs(program: &RowProgram) -> Vec<Output> {

@@ -82,20 +82,23 @@ pub(crate) fn work<F: Real>(
         let vector = |input: usize, at: usize| places.inputs.vectors[kernel.plan.places[input]][at].to_f64();
         layout.read(values, (row, label), &target, &vector);
     }
+    let mut written = false;
     for step in &kernel.plan.phases[number].steps {
         match step {
             Act::Row(ids) => layout.compute(graph, ids, scalars, values, places.inputs.resolution),
             Act::Sweep(pass) => {
                 places.sweep(pass, row, scalars, values, scratch);
-                if pass.writes == Writes::Gradient {
-                    places.targets(row, scalars, values, scratch);
-                }
+                written |= pass.writes == Writes::Gradient;
             }
             Act::Scale(scales) => {
                 places.scale(scales, row, scalars, values, scratch);
-                places.targets(row, scalars, values, scratch);
+                written = true;
             }
         }
+    }
+    // Last: what stands at the label may hang on reductions of the sweep that writes the rest.
+    if written {
+        places.targets(row, scalars, values, scratch);
     }
 }
 
@@ -337,7 +340,9 @@ impl Merged {
         match self {
             // A tile whose terms are all 0 says nothing.
             Merged::Lse { shift, sum } if found > 0.0 => {
-                if *sum == 0.0 || own > *shift {
+                if *sum == 0.0 {
+                    (*shift, *sum) = (own, found);
+                } else if own > *shift {
                     *sum = found + *sum * (*shift - own).exp2();
                     *shift = own;
                 } else {

@@ -82,9 +82,12 @@ pub fn compare(
     let reach = reach(loss, wide);
     let single = |name, found: Outcome<f32>| distance(name, &rounded, &found, &unsure, reach * LIMIT_F32);
     let double = Backend::Dfdx.run(loss, wide)?;
+    let native = Backend::Native.run(loss, wide)?;
     let mut backends = vec![
         distance("dfdx f64", &exact, &double, &on_border(loss, wide, BORDER_F64), reach * LIMIT_F64),
         single("dfdx f32", Backend::Dfdx.run(loss, narrow)?),
+        distance("native f64", &exact, &native, &on_border(loss, wide, BORDER_F64), reach * LIMIT_F64),
+        single("native f32", Backend::Native.run(loss, narrow)?),
         single("reference f32", Backend::Reference.run(loss, narrow)?),
     ];
     if let Some(gpu) = gpu {

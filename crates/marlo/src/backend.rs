@@ -5,6 +5,7 @@ use marlo_ir::eval::{Batch, Scalar, outcome};
 use marlo_ir::graph::Axis;
 use marlo_ir::loss::{Loss, Wrt};
 use marlo_ir::schedule::RowProgram;
+use marlo_native::NativeError;
 use marlo_wgsl::{Gpu, GpuError, Kernel};
 
 /// Where a loss runs.
@@ -16,6 +17,8 @@ pub enum Backend {
     Dfdx,
     /// The generated WGSL shader on wgpu, in f32.
     Wgpu,
+    /// Fused loops on the CPU.
+    Native,
 }
 
 /// Loss and gradient of a batch.
@@ -55,6 +58,9 @@ pub enum BackendError {
     /// From wgpu.
     #[error("wgpu: {0}")]
     Wgpu(#[from] GpuError),
+    /// From the native kernels.
+    #[error("native: {0}")]
+    Native(#[from] NativeError),
     /// The loss, a derivative or the next value of a state is not finite.
     #[error(
         "{backend}: the {what} {place} is not finite, though the inputs are: the loss leaves its domain there (an \
@@ -83,6 +89,10 @@ pub trait Precision: Scalar {
     #[doc(hidden)]
     fn by_dfdx(loss: &Loss, batch: &Batch<Self>, wrt: &[Wrt])
     -> Result<marlo_dfdx::Outcome<Self>, DfdxError>;
+
+    /// The loss by a native kernel.
+    #[doc(hidden)]
+    fn by_native(loss: &Loss, batch: &Batch<Self>, wrt: &[Wrt]) -> Result<Outcome<Self>, NativeError>;
 }
 
 macro_rules! precision {
@@ -95,6 +105,14 @@ macro_rules! precision {
             ) -> Result<marlo_dfdx::Outcome<Self>, DfdxError> {
                 marlo_dfdx::autodiff_by(loss, batch, wrt)
             }
+
+            fn by_native(
+                loss: &Loss,
+                batch: &Batch<Self>,
+                wrt: &[Wrt],
+            ) -> Result<Outcome<Self>, NativeError> {
+                crate::native::outcome(loss, batch, wrt)
+            }
         }
     )*};
 }
@@ -102,7 +120,7 @@ precision!(f32 f64);
 
 impl Backend {
     /// Every backend, the reference first.
-    pub const ALL: [Backend; 3] = [Backend::Reference, Backend::Dfdx, Backend::Wgpu];
+    pub const ALL: [Backend; 4] = [Backend::Reference, Backend::Dfdx, Backend::Wgpu, Backend::Native];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -110,6 +128,7 @@ impl Backend {
             Backend::Reference => "reference",
             Backend::Dfdx => "dfdx",
             Backend::Wgpu => "wgpu",
+            Backend::Native => "native",
         }
     }
 
@@ -144,6 +163,7 @@ impl Backend {
                     states: found.states.into_iter().map(Scalar::to_f64).collect(),
                 }
             }
+            Backend::Native => S::by_native(loss, batch, &with_usual(loss, wrt))?,
             Backend::Wgpu => return on_gpu_by(&Gpu::new(None)?, loss, batch, wrt),
         };
         finite(self, loss, outcome, batch.classes)

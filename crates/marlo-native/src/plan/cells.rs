@@ -29,20 +29,25 @@ pub(super) struct Kept {
     pub(super) factor: Option<Id>,
 }
 
-/// Plans one sweep.
-pub(super) fn pass(graph: &Graph, reductions: &[Id], wanted: Wanted<'_>, number: usize) -> Pass {
+/// Plans one sweep. Values of the row that it needs beyond those of the program are added to the graph.
+pub(super) fn pass(graph: &mut Graph, reductions: &[Id], wanted: Wanted<'_>, number: usize) -> Pass {
+    let products: Vec<(Id, Option<Product>)> =
+        reductions.iter().map(|id| (*id, product(graph, *id))).collect();
+    let graph = &*graph;
+    let term = |(id, product): &(Id, Option<Product>)| product.map_or(graph.args(*id)[0], |p| p.of_cell);
+    let terms: Vec<Id> = products.iter().map(term).collect();
     let mut build = Build {
         graph,
-        uses: uses(graph, reductions, &wanted),
+        uses: uses(graph, &terms, &wanted),
         done: HashMap::new(),
         sweep: Sweep::default(),
         rows: Vec::new(),
         inputs: Vec::new(),
     };
-    for &id in reductions {
+    for (id, product) in products {
         let term = graph.args(id)[0];
         let reduce = match graph.op(id) {
-            Op::LseK => build.lse(term),
+            Op::LseK => build.lse(term, product),
             Op::MaxK => Reduce::Max(build.arg(term)),
             _ => Reduce::Sum(build.arg(term)),
         };
@@ -131,23 +136,58 @@ impl Build<'_> {
 
     /// ln Σ exp of a product by a value of the row takes that in two parts, so that the exponent is right to the last
     /// digit whatever its size.
-    fn lse(&mut self, term: Id) -> Reduce {
-        let args = self.graph.args(term);
-        if self.graph.op(term) == Op::Mul {
-            let of_row = args.iter().position(|arg| self.graph.shape(*arg) != Shape::Cell);
-            if let Some(place) = of_row {
-                let scale = Some(self.row(args[place], true));
-                return Reduce::Lse { exponent: self.arg(args[1 - place]), scale };
+    fn lse(&mut self, term: Id, product: Option<Product>) -> Reduce {
+        match product {
+            None => Reduce::Lse { exponent: self.arg(term), scale: None },
+            Some(product) => {
+                let scale = Some(self.row(product.of_row, true));
+                Reduce::Lse { exponent: self.arg(product.of_cell), scale }
             }
         }
-        Reduce::Lse { exponent: self.arg(term), scale: None }
     }
 }
 
+/// A value of a cell as one of the row times one of the cell.
+#[derive(Copy, Clone)]
+struct Product {
+    of_row: Id,
+    of_cell: Id,
+}
+
+/// The term of a log-sum-exp as a product, with all factors of the row in one.
+fn product(graph: &mut Graph, reduction: Id) -> Option<Product> {
+    if graph.op(reduction) != Op::LseK {
+        return None;
+    }
+    let (mut of_row, mut of_cell) = (None, None);
+    let mut open = vec![(graph.args(reduction)[0], false)];
+    while let Some((id, divides)) = open.pop() {
+        let args = graph.args(id).to_vec();
+        let is_cell = graph.shape(id) == Shape::Cell;
+        match graph.op(id) {
+            Op::Mul if is_cell && !divides => open.extend([(args[1], false), (args[0], false)]),
+            Op::Div if is_cell && !divides && graph.shape(args[1]) != Shape::Cell => {
+                open.extend([(args[1], true), (args[0], false)]);
+            }
+            _ => {
+                let place = if is_cell { &mut of_cell } else { &mut of_row };
+                let one = graph.number(1.0);
+                let op = if divides { Op::Div } else { Op::Mul };
+                *place = Some(match *place {
+                    None if divides => graph.add(Op::Div, &[one, id]),
+                    None => id,
+                    Some(before) => graph.add(op, &[before, id]),
+                });
+            }
+        }
+    }
+    Some(Product { of_row: of_row?, of_cell: of_cell? })
+}
+
 /// How often each value of a cell is read by what the sweep computes.
-fn uses(graph: &Graph, reductions: &[Id], wanted: &Wanted<'_>) -> HashMap<Id, usize> {
+fn uses(graph: &Graph, terms: &[Id], wanted: &Wanted<'_>) -> HashMap<Id, usize> {
     let mut uses = HashMap::new();
-    let mut open: Vec<Id> = reductions.iter().map(|id| graph.args(*id)[0]).collect();
+    let mut open = terms.to_vec();
     match wanted {
         Wanted::Nothing => {}
         Wanted::Values(ids) => open.extend(*ids),

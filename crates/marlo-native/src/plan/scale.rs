@@ -6,7 +6,7 @@ use marlo_ir::schedule::{RowProgram, Step};
 use marlo_ir::shape::Shape;
 
 use super::cells::Kept;
-use super::{Output, Scale, To};
+use super::{Output, Scale, To, added};
 
 /// A plan whose last sweep only scales.
 pub(super) struct Scaled {
@@ -74,11 +74,7 @@ pub(super) fn plan(
         }
     }
     let roots: Vec<Id> = scales.iter().flat_map(|s| [s.factor, s.offset]).flatten().collect();
-    let needed = graph.reachable(&roots);
-    let rows = graph
-        .ids()
-        .filter(|id| id.index() >= before && needed[id.index()] && graph.shape(*id) == Shape::Row)
-        .collect();
+    let rows = added(graph, before, &roots);
     Some(Scaled { keeps, kept, scales, rows })
 }
 

@@ -55,6 +55,7 @@ enum Choice {
     Reference,
     Dfdx,
     Wgpu,
+    Native,
     /// Every backend, with the differences; exit 1 when they disagree
     All,
 }
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         Choice::Reference => Backend::Reference,
         Choice::Dfdx => Backend::Dfdx,
         Choice::Wgpu => Backend::Wgpu,
+        Choice::Native => Backend::Native,
     };
     let wants_f64 = match args.dtype {
         Some(dtype) => dtype == Dtype::F64,

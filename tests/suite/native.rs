@@ -1,0 +1,217 @@
+//! The native kernels against the reference: all shipped specs on the hard places, rows of many tiles, every set of
+//! instructions, derivatives by further inputs, in place, and random programs.
+
+use marlo::eval::{Batch, Scalar};
+use marlo::loss::{Loss, Wrt};
+use marlo::schedule::RowProgram;
+use marlo::{Backend, Outcome, native, sample, specs};
+use marlo_native::isa::Instructions;
+use marlo_native::math::Real;
+use marlo_native::{Inputs, Kernel, Outputs};
+use quickcheck::TestResult;
+
+use crate::agreement::{cases, distance, settings, spec};
+use crate::gradient::{batch as random_batch, rounding_decides};
+use crate::programs::{Allow, drawn, program};
+
+fn kernel<F: Real>(loss: &Loss, instructions: Instructions) -> Kernel<F> {
+    Kernel::new(&RowProgram::of(loss), &native::library()).with_instructions(instructions)
+}
+
+fn wide<F: Real>(values: &[F]) -> Vec<f64> {
+    values.iter().map(|v| v.to_f64()).collect()
+}
+
+/// How far a kernel is from the reference on the same inputs.
+fn off<F: Real + Scalar>(kernel: &Kernel<F>, loss: &Loss, batch: &Batch<F>, floor: f64) -> f64 {
+    let exact = Backend::Reference.run(loss, &batch.convert::<f64>()).expect("the loss is finite");
+    let found = native::run(kernel, loss, batch).expect("the kernel runs");
+    let classes = batch.classes * loss.graph.centres();
+    distance(&exact, &wide(&found.loss), &wide(&found.gradient), classes, floor)
+}
+
+#[test]
+fn native_agrees_on_shipped_losses() {
+    for instructions in Instructions::available() {
+        for shipped in specs::ALL {
+            let loss = spec(shipped.name);
+            let (double, single) = (kernel::<f64>(&loss, instructions), kernel::<f32>(&loss, instructions));
+            for s in [None, Some(1.0), Some(128.0)] {
+                let place = |name: &str| format!("{}, {}, s {s:?}, {name}", instructions.name(), shipped.name);
+                for case in cases(f64::EPSILON) {
+                    let batch =
+                        sample::batch(&loss, case.classes, &case.cosines, &case.labels, settings(&loss, s), 1)
+                            .expect("the case is valid");
+                    let off = off(&double, &loss, &batch, 1e-300);
+                    assert!(off <= 1e-9, "f64, {}: {off:e}", place(case.name));
+                }
+                for case in cases(f64::from(f32::EPSILON)) {
+                    let cosines: Vec<f32> = case.cosines.iter().map(|&c| c as f32).collect();
+                    let batch =
+                        sample::batch(&loss, case.classes, &cosines, &case.labels, settings(&loss, s), 1)
+                            .expect("the case is valid");
+                    let off = off(&single, &loss, &batch, 1e-28);
+                    assert!(off <= 2e-4, "f32, {}: {off:e}", place(case.name));
+                }
+            }
+        }
+    }
+}
+
+/// Random cosines, (B, C), with labels spread over the classes; the targets are larger.
+fn many(rows: usize, classes: usize, seed: u64) -> (Vec<f64>, Vec<i64>) {
+    let mut state = seed;
+    let mut next = move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut cosines: Vec<f64> = (0..rows * classes).map(|_| 0.4 * (next() - 0.5)).collect();
+    let labels: Vec<i64> = (0..rows).map(|row| (row * (classes - 1) / (rows - 1).max(1)) as i64).collect();
+    for (row, &label) in labels.iter().enumerate() {
+        cosines[row * classes + label as usize] = 0.1 + 0.7 * next();
+    }
+    (cosines, labels)
+}
+
+/// Rows of many tiles, with the label at the first and the last cell, at the border of tiles, and between; lengths that
+/// leave a rest. Sums over 6,000 classes in f32 keep all but the last digit.
+#[test]
+fn native_agrees_on_long_rows() {
+    for classes in [63, 64, 65, 2047, 2048, 2049, 6001] {
+        let (cosines, labels) = many(5, classes, classes as u64);
+        for shipped in specs::ALL {
+            let loss = spec(shipped.name);
+            let batch = sample::batch(&loss, classes, &cosines, &labels, settings(&loss, None), 3)
+                .expect("the batch is valid");
+            let widest = Instructions::detect();
+            let double = off(&kernel::<f64>(&loss, widest), &loss, &batch, 1e-300);
+            assert!(double <= 1e-11, "f64, {}, {classes}: {double:e}", shipped.name);
+            let single = off(&kernel::<f32>(&loss, widest), &loss, &batch.convert(), 1e-30);
+            assert!(single <= 2e-5, "f32, {}, {classes}: {single:e}", shipped.name);
+        }
+    }
+}
+
+/// Far from each other in one row: a tile that the first tile's shift does not fit is worked through again.
+#[test]
+fn terms_of_any_size_are_kept() {
+    let loss = spec("softmax");
+    let classes = 5000;
+    for (early, late) in [(-300.0, 400.0), (400.0, -300.0), (0.0, 1000.0), (-1e4, -9e3)] {
+        let mut logits: Vec<f64> =
+            (0..classes).map(|k| if k < 2500 { early } else { late } + (k % 7) as f64).collect();
+        logits[10] = late + 2.0;
+        let batch = sample::batch(&loss, classes, &logits, &[10], settings(&loss, None), 1).expect("valid");
+        let double = off(&kernel::<f64>(&loss, Instructions::detect()), &loss, &batch, 1e-300);
+        assert!(double <= 1e-11, "f64, {early} and {late}: {double:e}");
+        let single = off(&kernel::<f32>(&loss, Instructions::detect()), &loss, &batch.convert(), 1e-30);
+        assert!(single <= 2e-5, "f32, {early} and {late}: {single:e}");
+    }
+}
+
+/// The gradient over the matrix, and beside it: the same numbers, in rows that lie apart.
+#[test]
+fn in_place_and_strided_give_the_same() {
+    let (rows, classes, stride) = (4, 4100, 4133);
+    let (cosines, labels) = many(rows, classes, 5);
+    for name in ["arcface", "mv_arc_adaptive", "label_smoothing", "sphereface2", "ohem_share", "curricularface"] {
+        let loss = spec(name);
+        let batch = sample::batch(&loss, classes, &cosines, &labels, settings(&loss, None), 1).expect("valid");
+        let batch: Batch<f32> = batch.convert();
+        let kernel = kernel::<f32>(&loss, Instructions::detect());
+        let beside = native::run(&kernel, &loss, &batch).expect("the kernel runs");
+        let mut apart = vec![7.0_f32; (rows - 1) * stride + classes];
+        for row in 0..rows {
+            apart[row * stride..][..classes].copy_from_slice(&batch.matrix[row * classes..][..classes]);
+        }
+        let mut losses = vec![0.0; rows];
+        let inputs = Inputs {
+            classes,
+            matrices: &[],
+            stride,
+            labels: &batch.labels,
+            vectors: &[],
+            params: &batch.params,
+            resolution: batch.resolution,
+        };
+        let mut outputs = Outputs { loss: &mut losses, gradients: &mut [apart.as_mut_slice()] };
+        kernel.run(&inputs, &mut outputs).expect("the kernel runs");
+        let close = |a: f32, b: f32| (a - b).abs() <= 2e-6 * b.abs().max(1e-30);
+        assert!(losses.iter().zip(&beside.loss).all(|(a, b)| close(*a, *b)), "{name}: {losses:?} {:?}", beside.loss);
+        for row in 0..rows {
+            let (a, b) = (&apart[row * stride..][..classes], &beside.gradient[row * classes..][..classes]);
+            let worst = a.iter().zip(b).position(|(a, b)| !close(*a, *b));
+            assert!(worst.is_none(), "{name}, row {row}, class {worst:?}: {:?}", worst.map(|k| (a[k], b[k])));
+            if row + 1 < rows {
+                assert!(apart[row * stride + classes..(row + 1) * stride].iter().all(|x| *x == 7.0), "{name}");
+            }
+        }
+    }
+}
+
+/// The same bits for any number of threads.
+#[test]
+fn threads_change_no_bit() {
+    let (cosines, labels) = many(13, 3000, 9);
+    for name in ["arcface", "mv_arc_adaptive", "ohem_share", "balanced_softmax"] {
+        let loss = spec(name);
+        let batch = sample::batch(&loss, 3000, &cosines, &labels, settings(&loss, None), 1).expect("valid");
+        let batch: Batch<f32> = batch.convert();
+        let kernel = kernel::<f32>(&loss, Instructions::detect());
+        let by = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| native::run(&kernel, &loss, &batch)).expect("the kernel runs")
+        };
+        let bits = |outcome: Outcome<f32>| {
+            let gradient: Vec<u32> = outcome.gradient.iter().map(|g| g.to_bits()).collect();
+            (outcome.mean_loss.to_bits(), gradient)
+        };
+        let one = bits(by(1));
+        for threads in [2, 3, 5] {
+            assert!(bits(by(threads)) == one, "{name}, {threads} threads");
+        }
+    }
+}
+
+/// Every derivative that the reference has, by every input and hyperparameter.
+#[test]
+fn further_derivatives_agree() {
+    let (cosines, labels) = many(4, 2100, 2);
+    for shipped in specs::ALL {
+        let loss = spec(shipped.name);
+        let batch = sample::batch(&loss, 2100, &cosines, &labels, settings(&loss, None), 3).expect("valid");
+        let usual = loss.usual();
+        let inputs = (1..loss.graph.inputs.len() as u32).map(Wrt::Input);
+        let params = 0..loss.graph.params.len() as u32;
+        let params = params.filter(|p| !loss.graph.feeds_a_setting(*p)).map(Wrt::Param);
+        let wrt: Vec<Wrt> = inputs.chain(params).filter(|by| !usual.contains(by)).collect();
+        let exact = Backend::Reference.run_by(&loss, &batch, &wrt).expect("the loss is finite");
+        let found = Backend::Native.run_by(&loss, &batch, &wrt).expect("the kernel runs");
+        let partials = exact.partials.iter().zip(&found.partials);
+        for ((by, a), (_, b)) in partials {
+            assert_eq!(a.len(), b.len(), "{}, {by:?}", shipped.name);
+            let scale = a.iter().fold(1e-30_f64, |m, x| m.max(x.abs()));
+            let off = a.iter().zip(b).map(|(x, y)| (x - y).abs() / scale).fold(0.0, f64::max);
+            assert!(off <= 1e-9, "{}, {by:?}: {off:e}", shipped.name);
+        }
+        let states = exact.states.iter().zip(&found.states);
+        assert!(states.clone().all(|(a, b)| (a - b).abs() <= 1e-12 * a.abs().max(1.0)), "{}", shipped.name);
+    }
+}
+
+#[test]
+fn native_agrees_on_random_programs() {
+    fn property(bytes: Vec<u8>, seed: u64) -> TestResult {
+        let loss = program(&bytes, Allow::All);
+        let batch = random_batch(&loss, seed, 3, 4);
+        let off = off(&kernel::<f64>(&loss, Instructions::detect()), &loss, &batch, 1.0);
+        if off <= 1e-9 {
+            TestResult::passed()
+        } else if rounding_decides(&loss, &batch) {
+            TestResult::discard()
+        } else {
+            TestResult::error(format!("{off:e}\n{}", loss.graph.print(&[("loss", loss.total)])))
+        }
+    }
+    drawn(48, 23, 600).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
