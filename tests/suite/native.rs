@@ -14,6 +14,41 @@ use crate::agreement::{cases, distance, settings, spec};
 use crate::gradient::{batch as random_batch, rounding_decides};
 use crate::programs::{Allow, drawn, program};
 
+/// The sweeps of all shipped losses as Rust, each once.
+fn shipped_sweeps() -> String {
+    let (mut structs, mut entries, mut texts) = (String::new(), String::new(), Vec::new());
+    for shipped in specs::ALL {
+        for sweep in marlo_native::emit::sweeps(&RowProgram::of(&spec(shipped.name))) {
+            let text = sweep.to_string();
+            if text.is_empty() || texts.contains(&text) {
+                continue;
+            }
+            let name = format!("Sweep{}", texts.len());
+            structs += &format!("\n/// First found in {}.\n///\n{}", shipped.name, marlo_native::emit::cells(&sweep, &name, "crate"));
+            entries += &format!("    {},\n", marlo_native::emit::entry(&sweep, &name, "crate").replace('\n', "\n    "));
+            texts.push(text);
+        }
+    }
+    format!(
+        "//! The sweeps of the shipped losses, compiled. Generated from `specs/`; do not edit.\n\n/// Every sweep, each once.\npub const ENTRIES: &[crate::compiled::Entry] = &[\n{entries}];\n{structs}"
+    )
+}
+
+#[test]
+fn shipped_sweeps_are_compiled() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/marlo-native/src/shipped.rs");
+    let text = shipped_sweeps();
+    if std::env::var_os("MARLO_UPDATE_KERNELS").is_some() {
+        std::fs::write(path, &text).expect("the file can be written");
+    }
+    let found = std::fs::read_to_string(path).expect("the file is there");
+    assert!(
+        found == text,
+        "crates/marlo-native/src/shipped.rs is not what the specs compile to: run MARLO_UPDATE_KERNELS=1 cargo test -p \
+         marlo-tests shipped_sweeps and read the difference"
+    );
+}
+
 fn kernel<F: Real>(loss: &Loss, instructions: Instructions) -> Kernel<F> {
     Kernel::new(&RowProgram::of(loss), &native::library()).with_instructions(instructions)
 }
@@ -87,7 +122,7 @@ fn native_agrees_on_long_rows() {
             let double = off(&kernel::<f64>(&loss, widest), &loss, &batch, 1e-300);
             assert!(double <= 1e-11, "f64, {}, {classes}: {double:e}", shipped.name);
             let single = off(&kernel::<f32>(&loss, widest), &loss, &batch.convert(), 1e-30);
-            assert!(single <= 2e-5, "f32, {}, {classes}: {single:e}", shipped.name);
+            assert!(single <= 5e-5, "f32, {}, {classes}: {single:e}", shipped.name);
         }
     }
 }

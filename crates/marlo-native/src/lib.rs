@@ -1,6 +1,7 @@
 //! Fused CPU kernels from any loss, and the head that turns embeddings into loss and gradients.
 #![allow(unsafe_code)]
 pub mod compiled;
+pub mod emit;
 pub mod error;
 mod interpret;
 pub mod isa;
@@ -10,6 +11,8 @@ mod plan;
 mod row;
 mod rows;
 mod stream;
+#[rustfmt::skip]
+pub mod shipped;
 pub mod sweep;
 pub mod tile;
 

@@ -40,6 +40,8 @@ fn exp2_part<I: Isa>(f: f64) -> f64 {
 
 impl Real for f64 {
     const LEAST: Self = f64::MIN;
+    const LOG2_E: Self = LOG2_E.0;
+    const LOG2_E_LOW: Self = LOG2_E.1;
 
     #[inline(always)]
     fn compiled(entry: &Entry) -> Compiled<Self> {

@@ -52,6 +52,10 @@ pub trait Real:
 {
     /// The least finite number.
     const LEAST: Self;
+    /// log₂e
+    const LOG2_E: Self;
+    /// What log₂e is beyond the digits of [`LOG2_E`](Self::LOG2_E).
+    const LOG2_E_LOW: Self;
 
     /// The loop of this precision among those of a compiled sweep.
     #[doc(hidden)]

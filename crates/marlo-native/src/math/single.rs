@@ -34,6 +34,8 @@ fn exp2_part<I: Isa>(f: f32) -> f32 {
 
 impl Real for f32 {
     const LEAST: Self = f32::MIN;
+    const LOG2_E: Self = LOG2_E.0;
+    const LOG2_E_LOW: Self = LOG2_E.1;
 
     #[inline(always)]
     fn compiled(entry: &Entry) -> Compiled<Self> {
