@@ -4,11 +4,15 @@
 //! and shifts of bits, so a loop over them becomes AVX-512, AVX2 or NEON code by itself when it is compiled for one of
 //! these (see [`crate::isa`]). Each states its bound in units in the last place, and a test measures it.
 
+mod derived;
 mod double;
+mod parts;
 mod single;
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use parts::Parts;
 
 /// What the instructions that code is compiled for can do.
 pub trait Isa: Copy + Send + Sync + 'static {
@@ -34,7 +38,8 @@ impl Isa for Plain {
 
 /// f32 or f64, with the functions that cells are made of.
 pub trait Real:
-    Copy
+    Parts
+    + Copy
     + Debug
     + Default
     + PartialOrd
