@@ -11,7 +11,7 @@ fn product_minus<R: Real, I: Isa>(a: R, b: R, c: R) -> R {
     // Halves, whose products are exact.
     let (a_upper, b_upper) = (a.upper(), b.upper());
     let (a_lower, b_lower) = (a - a_upper, b - b_upper);
-    (a_upper * b_upper - c) + a_upper * b_lower + a_lower * b_upper + a_lower * b_lower
+    (a_upper * b_upper - c) + (a_upper * b_lower + (a_lower * b_upper + a_lower * b_lower))
 }
 
 /// a·b as a rounded product and its error.
