@@ -16,29 +16,40 @@ fn product_minus<R: Real, I: Isa>(a: R, b: R, c: R) -> R {
 
 /// a·b as a rounded product and its error.
 #[inline(always)]
-pub(super) fn product<R: Real, I: Isa>(a: R, b: R) -> (R, R) {
+fn product<R: Real, I: Isa>(a: R, b: R) -> (R, R) {
     let high = a * b;
     (high, product_minus::<R, I>(a, b, high))
 }
 
 /// a + b as a rounded sum and its error, for |a| ≥ |b| or a = 0.
 #[inline(always)]
-pub(super) fn sum<R: Real>(a: R, b: R) -> (R, R) {
+fn sum<R: Real>(a: R, b: R) -> (R, R) {
     let high = a + b;
     (high, b - (high - a))
+}
+
+/// [`Real::exp2_scaled`] where the power isn't too large.
+#[inline(always)]
+fn exp2_below<R: Real, I: Isa>(z: R, high: R, low: R, magic: R) -> (R, R) {
+    let t = z.mul_add::<I>(high, magic);
+    let f = z.mul_add::<I>(low, product_minus::<R, I>(z, high, t - magic));
+    let scaled = R::exp2_part::<I>(f).scaled(t);
+    // t grows with z even where it is too large to hold a whole number in its last bits.
+    (if t < R::MAGIC + R::LEAST_POWER { R::ZERO } else { scaled }, t)
 }
 
 /// [`Real::exp2_scaled`]
 #[inline(always)]
 pub(super) fn exp2_scaled<R: Real, I: Isa>(z: R, high: R, low: R, shift: R) -> R {
-    // It hangs on the shift alone, so a loop computes it once.
-    let magic = R::MAGIC - shift;
-    let t = z.mul_add::<I>(high, magic);
-    let f = z.mul_add::<I>(low, product_minus::<R, I>(z, high, t - magic));
-    let scaled = R::exp2_part::<I>(f).scaled(t);
-    // t grows with z even where it is too large to hold a whole number in its last bits.
-    let scaled = if t < R::MAGIC + R::LEAST_POWER { R::ZERO } else { scaled };
-    if t > R::MAGIC + R::GREATEST_POWER { R::INFINITY } else { scaled }
+    // The sum with the shift doesn't hang on z, so a loop computes it once.
+    let (value, t) = exp2_below::<R, I>(z, high, low, R::MAGIC - shift);
+    if t > R::MAGIC + R::GREATEST_POWER { R::INFINITY } else { value }
+}
+
+/// e⁻|ˣ|
+#[inline(always)]
+fn exp_below<R: Real, I: Isa>(x: R) -> R {
+    exp2_below::<R, I>(-Real::abs(x), R::LOG2_E.0, R::LOG2_E.1, R::MAGIC).0
 }
 
 /// eˣ − 1 for an x that isn't large, and the sum that holds the exponent of eˣ.
@@ -70,14 +81,14 @@ pub(super) fn tanh<R: Real, I: Isa>(x: R) -> R {
 /// [`Real::sigmoid`]
 #[inline(always)]
 pub(super) fn sigmoid<R: Real, I: Isa>(x: R) -> R {
-    let e = Real::exp::<I>(-Real::abs(x));
+    let e = exp_below::<R, I>(x);
     (if x < R::ZERO { e } else { R::ONE }) / (R::ONE + e)
 }
 
 /// [`Real::softplus`]
 #[inline(always)]
 pub(super) fn softplus<R: Real, I: Isa>(x: R) -> R {
-    let e = Real::exp::<I>(-Real::abs(x));
+    let e = exp_below::<R, I>(x);
     // 1 + e = 2(1 + f) keeps f in the polynomial's range.
     let upper = e > R::SPLIT;
     let f = if upper { R::HALF.mul_add::<I>(e, -R::HALF) } else { e };
@@ -179,6 +190,40 @@ pub(super) fn sin_ratio<R: Real, I: Isa>(a: R, cosine: R) -> R {
     turn_angle::<R, I>(a, cosine, R::MAGIC) / sin_acos(cosine)
 }
 
+/// [`Real::pow`]
+#[inline(always)]
+pub(super) fn pow<R: Real, I: Isa>(x: R, y: R) -> R {
+    let size = Real::abs(x);
+    // The error of a logarithm is multiplied by y, so log₂|x| = k + 2·log₂(e)·atanh(s) is carried in two parts.
+    let (k, f) = size.log_split();
+    // s = f/(2 + f)
+    let below = R::TWO + f;
+    let below_low = f - (below - R::TWO);
+    let inverse = R::ONE / below;
+    let s = f * inverse;
+    let s_low = -inverse * s.mul_add::<I>(below_low, product_minus::<R, I>(s, below, f));
+    let (z, z_low) = product::<R, I>(s, s);
+    let z_low = (s + s).mul_add::<I>(s_low, z_low);
+    // w = atanh(s)/s − 1
+    let (w, w_low) = product::<R, I>(z, R::THIRD.0);
+    let w_low = w_low + z.mul_add::<I>(R::THIRD.1, z_low * R::THIRD.0);
+    let (w, w_low) = sum(w, (z * z).mul_add::<I>(R::atanh_part::<I>(z), w_low));
+    // g = s·2·log₂ e
+    let scale = (R::TWO * R::LOG2_E.0, R::TWO * R::LOG2_E.1);
+    let (g, g_low) = product::<R, I>(s, scale.0);
+    let g_low = s.mul_add::<I>(scale.1, s_low.mul_add::<I>(scale.0, g_low));
+    let (h, h_low) = product::<R, I>(g, w);
+    let h_low = g.mul_add::<I>(w_low, g_low.mul_add::<I>(w, h_low));
+    let (high, rest) = sum(k, g);
+    let (high, more) = sum(high, h);
+    let (high, low) = sum(high, (rest + more) + (g_low + h_low));
+    // A power of 0 is one of next to nothing, except that 0·∞ must not come about.
+    let high = if size == R::ZERO { R::LEAST } else { high };
+    let value = exp2_scaled::<R, I>(y, high, low, R::ZERO);
+    let signed = value.flip(R::sign_of_odd(y + R::MAGIC));
+    if x < R::ZERO { signed } else { value }
+}
+
 /// Makes a float a [`Real`].
 macro_rules! real {
     ($float:ident) => {
@@ -269,7 +314,7 @@ macro_rules! real {
             }
             #[inline(always)]
             fn pow<I: Isa>(self, y: Self) -> Self {
-                self.power::<I>(y)
+                derived::pow::<Self, I>(self, y)
             }
             #[inline(always)]
             fn cos_angle<I: Isa>(a: Self, cosine: Self) -> Self {

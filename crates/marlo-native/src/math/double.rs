@@ -3,7 +3,7 @@
 //! The polynomials are minimax for the relative error of the function that they are part of, by Remez's algorithm in 200
 //! bits, and rounded to f64; the error before that is stated with each.
 
-use super::derived::{self, product, real, sum};
+use super::derived::{self, real};
 use super::parts::Parts;
 use super::{Isa, Real};
 
@@ -14,6 +14,7 @@ impl Parts for f64 {
     const HALF: Self = 0.5;
     const ONE: Self = 1.0;
     const TWO: Self = 2.0;
+    const LEAST: Self = f64::MIN;
     const INFINITY: Self = f64::INFINITY;
     const LN_0: Self = -1e30;
     const INSIDE: Self = 1.0 - f64::EPSILON / 2.0;
@@ -22,6 +23,7 @@ impl Parts for f64 {
     const GREATEST_POWER: Self = 1023.0;
     const LOG2_E: (Self, Self) = (std::f64::consts::LOG2_E, 2.035_527_374_093_103_3e-17);
     const LN_2: (Self, Self) = (0.693_147_180_560_117_7, -1.723_944_452_561_483_5e-13);
+    const THIRD: (Self, Self) = (1.0 / 3.0, 1.850_371_707_708_594e-17);
     const SPLIT: Self = std::f64::consts::SQRT_2 - 1.0;
     const QUARTERS: Self = std::f64::consts::FRAC_2_PI;
     const QUARTER_FUSED: [Self; 3] =
@@ -153,41 +155,15 @@ impl Parts for f64 {
         let p = Real::mul_add::<I>(p, z, 0.075_000_000_003_430_59);
         Real::mul_add::<I>(p, z, 0.166_666_666_666_653_83)
     }
-    /// With log₂|x| in two parts, by 2·atanh(f/(2 + f)). The polynomial is what follows z/3; error 2^-66.3.
+    /// Error 2^-66.3.
     #[inline(always)]
-    fn power<I: Isa>(self, y: Self) -> Self {
-        let size = self.abs();
-        let (k, f) = size.log_split();
-        // s = f/(2 + f)
-        let below = 2.0 + f;
-        let below_low = f - (below - 2.0);
-        let inverse = 1.0 / below;
-        let s = f * inverse;
-        let (back, back_low) = product::<f64, I>(s, below);
-        let s_low = inverse * (((f - back) - back_low) - s * below_low);
-        let (z, z_low) = product::<f64, I>(s, s);
-        let z_low = z_low + 2.0 * s * s_low;
+    fn atanh_part<I: Isa>(z: Self) -> Self {
         let p = Real::mul_add::<I>(0.065_981_079_644_717, z, 0.066_284_146_168_854_75);
         let p = Real::mul_add::<I>(p, z, 0.076_933_784_347_718_65);
         let p = Real::mul_add::<I>(p, z, 0.090_908_921_881_888_69);
         let p = Real::mul_add::<I>(p, z, 0.111_111_112_599_135_09);
         let p = Real::mul_add::<I>(p, z, 0.142_857_142_850_500_25);
-        let p = Real::mul_add::<I>(p, z, 0.200_000_000_000_011_28);
-        // w = atanh(s)/s − 1 = z/3 + z²·p
-        let (w, w_low) = product::<f64, I>(z, THIRD.0);
-        let (w, w_low) = sum(w, w_low + (z * THIRD.1 + z_low * THIRD.0) + z * z * p);
-        // g = s·2·log₂ e
-        let (g, g_low) = product::<f64, I>(s, 2.0 * Self::LOG2_E.0);
-        let g_low = g_low + 2.0 * (s * Self::LOG2_E.1 + s_low * Self::LOG2_E.0);
-        let (h, h_low) = product::<f64, I>(g, w);
-        let h_low = h_low + (g * w_low + g_low * w);
-        let (high, a) = sum(k, g);
-        let (high, b) = sum(high, h);
-        let (high, low) = sum(high, a + b + g_low + h_low);
-        let (high, low) = if size == 0.0 { (f64::MIN, 0.0) } else { (high, low) };
-        let value = derived::exp2_scaled::<f64, I>(y, high, low, 0.0);
-        let sign = self.to_bits() & ((y + Self::MAGIC).to_bits() << 63);
-        f64::from_bits(value.to_bits() | sign)
+        Real::mul_add::<I>(p, z, 0.200_000_000_000_011_28)
     }
 }
 
@@ -196,8 +172,6 @@ const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
 
 /// The bits of √½.
 const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
-/// 1/3 in two parts.
-const THIRD: (f64, f64) = (0.333_333_333_333_333_3, 1.850_371_707_708_594e-17);
 
 /// x = 2^k·m with m between √½ and √2: k and m, for a normal x.
 #[inline(always)]

@@ -12,6 +12,8 @@ pub trait Parts: Sized {
     const ONE: Self;
     /// 2
     const TWO: Self;
+    /// The least finite number.
+    const LEAST: Self;
     /// +∞
     const INFINITY: Self;
     /// 1.5·2²³ or 1.5·2⁵²: added to it, a number up to a quarter of its size is rounded to a whole one, which is then the
@@ -25,6 +27,8 @@ pub trait Parts: Sized {
     const LOG2_E: (Self, Self);
     /// ln 2 in two parts, of which the first times an exponent is exact.
     const LN_2: (Self, Self);
+    /// 1/3 in two parts.
+    const THIRD: (Self, Self);
     /// √2 − 1
     const SPLIT: Self;
     /// What stands for ln 0.
@@ -68,6 +72,6 @@ pub trait Parts: Sized {
     fn cos_part<I: Isa>(z: Self) -> Self;
     /// (asin x)/x − 1 over x² for |x| ≤ 1/2, from z = x²
     fn asin_part<I: Isa>(z: Self) -> Self;
-    /// |x|ʸ with the sign of x where y is odd
-    fn power<I: Isa>(self, y: Self) -> Self;
+    /// (atanh x)/x − 1 − x²/3 over x⁴ for |x| ≤ 3 − 2√2, from z = x²
+    fn atanh_part<I: Isa>(z: Self) -> Self;
 }

@@ -14,6 +14,7 @@ impl Parts for f32 {
     const HALF: Self = 0.5;
     const ONE: Self = 1.0;
     const TWO: Self = 2.0;
+    const LEAST: Self = f32::MIN;
     const INFINITY: Self = f32::INFINITY;
     const LN_0: Self = -1e30;
     const INSIDE: Self = 1.0 - f32::EPSILON / 2.0;
@@ -22,6 +23,7 @@ impl Parts for f32 {
     const GREATEST_POWER: Self = 127.0;
     const LOG2_E: (Self, Self) = (std::f32::consts::LOG2_E, 1.925_963e-8);
     const LN_2: (Self, Self) = (0.693_176_27, -2.908_897_1e-5);
+    const THIRD: (Self, Self) = (1.0 / 3.0, -9.934_108e-9);
     const SPLIT: Self = std::f32::consts::SQRT_2 - 1.0;
     const QUARTERS: Self = std::f32::consts::FRAC_2_PI;
     const QUARTER_FUSED: [Self; 3] = [std::f32::consts::FRAC_PI_2, -4.371_139e-8, -1.715_124_5e-15];
@@ -124,39 +126,11 @@ impl Parts for f32 {
         let p = Real::mul_add::<I>(p, z, 0.074_952_416);
         Real::mul_add::<I>(p, z, 0.166_667_54)
     }
-    /// In f64, in which a logarithm of one part is enough. Errors 2^-35.8 of log₂(1 + f) and 2^-29.0 of 2^f.
+    /// Error 2^-36.8.
     #[inline(always)]
-    fn power<I: Isa>(self, y: Self) -> Self {
-        const MAGIC: f64 = <f64 as Parts>::MAGIC;
-        let (size, y) = (f64::from(self.abs()), f64::from(y));
-        let (k, f) = size.log_split();
-        let p = Real::mul_add::<I>(0.077_370_566_298_032_13, f, -0.142_839_455_135_187_86);
-        let p = Real::mul_add::<I>(p, f, 0.144_748_412_642_761_36);
-        let p = Real::mul_add::<I>(p, f, -0.143_156_424_393_196_29);
-        let p = Real::mul_add::<I>(p, f, 0.158_769_801_999_291_75);
-        let p = Real::mul_add::<I>(p, f, -0.180_300_605_002_506_5);
-        let p = Real::mul_add::<I>(p, f, 0.206_175_359_700_931_54);
-        let p = Real::mul_add::<I>(p, f, -0.240_453_165_428_796_5);
-        let p = Real::mul_add::<I>(p, f, 0.288_537_293_457_885_7);
-        let p = Real::mul_add::<I>(p, f, -0.360_673_674_830_916_9);
-        let p = Real::mul_add::<I>(p, f, 0.480_898_361_395_676_15);
-        let p = Real::mul_add::<I>(p, f, -0.721_347_520_868_741_2);
-        let p = Real::mul_add::<I>(p, f, 1.442_695_040_868_705);
-        let log = Real::mul_add::<I>(p, f, k);
-        let log = if size == 0.0 { -1e200 } else { log };
-        // Beyond these f32 holds no power.
-        let z = Real::max(Real::min(y * log, 200.0), -200.0);
-        let t = z + MAGIC;
-        let f = z - (t - MAGIC);
-        let q = Real::mul_add::<I>(0.000_153_457_659_131_001_9, f, 0.001_339_998_404_194_813);
-        let q = Real::mul_add::<I>(q, f, 0.009_618_489_531_954_105);
-        let q = Real::mul_add::<I>(q, f, 0.055_503_286_466_020_88);
-        let q = Real::mul_add::<I>(q, f, 0.240_226_468_815_201_68);
-        let q = Real::mul_add::<I>(q, f, std::f64::consts::LN_2);
-        let q = Real::mul_add::<I>(q, f, 1.000_000_000_555_934);
-        let value = q.scaled(t) as f32;
-        let odd = (y + MAGIC).to_bits() as u32;
-        f32::from_bits(value.to_bits() | (self.to_bits() & (odd << 31)))
+    fn atanh_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(0.117_092_88, z, 0.142_735_67);
+        Real::mul_add::<I>(p, z, 0.200_000_76)
     }
 }
 
