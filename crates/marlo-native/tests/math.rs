@@ -6,6 +6,7 @@
 use marlo_ir::eval::Scalar;
 use marlo_native::math::{Fused, Plain, Real};
 use marlo_verify::big::{Big, Precision};
+use quickcheck::quickcheck;
 
 /// A function on slices of arguments, as code for one set of instructions.
 type Form<R> = (&'static str, fn(&[R], &[R]) -> Vec<R>);
@@ -31,6 +32,7 @@ fn map<R: Real>(x: &[R], y: &[R], f: impl Fn(R, R) -> R) -> Vec<R> {
 macro_rules! forms {
     ($real:ty, |$x:pat_param, $y:pat_param| $value:expr) => {{
         fn plain(x: &[$real], y: &[$real]) -> Vec<$real> {
+            #[allow(dead_code)]
             type I = Plain;
             map(
                 x,
@@ -40,16 +42,17 @@ macro_rules! forms {
             )
         }
         fn fused(x: &[$real], y: &[$real]) -> Vec<$real> {
+            #[allow(dead_code)]
             type I = Fused;
-            let _ = <I as marlo_native::math::Isa>::FUSED;
             x.iter().zip(y).map(|(&$x, &$y)| $value).collect()
         }
-        #[allow(unused_mut)]
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
         let mut forms: Vec<Form<$real>> = vec![("plain", plain), ("fused", fused)];
         #[cfg(target_arch = "x86_64")]
         {
             #[target_feature(enable = "avx2,fma")]
             fn avx2(x: &[$real], y: &[$real]) -> Vec<$real> {
+                #[allow(dead_code)]
                 type I = Fused;
                 map(
                     x,
@@ -60,6 +63,7 @@ macro_rules! forms {
             }
             #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
             fn avx512(x: &[$real], y: &[$real]) -> Vec<$real> {
+                #[allow(dead_code)]
                 type I = Fused;
                 map(
                     x,
@@ -134,7 +138,7 @@ fn check32(
 
 /// Numbers at which something changes, in either sign.
 fn edges32() -> Vec<f32> {
-    let near_one = [1.0 - f32::EPSILON / 2.0, 1.0, 1.0 + f32::EPSILON, 0.5, 2.0, 0.707_106_77, 1.414_213_5];
+    let near_one = [1.0 - f32::EPSILON / 2.0, 1.0, 1.0 + f32::EPSILON, 0.5, 2.0, 0.707_106_77, 1.414_213];
     let small = [0.0, 1e-45, 1e-40, f32::MIN_POSITIVE, 1e-30, 1e-8, 6e-8, 1e-4];
     let large = [
         3.0,
@@ -213,8 +217,8 @@ fn exp2_scaled_far_out() {
 #[test]
 fn ln() {
     let forms = || forms!(f32, |x, _| Real::ln::<I>(x));
-    check32_on("ln near 1", forms(), (0.5, 2.0), f64::ln, 1.5);
-    check32_on("ln", forms(), (f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)), f64::ln, 1.5);
+    check32_on("ln near 1", forms(), (0.5, 2.0), f64::ln, 1.0);
+    check32_on("ln", forms(), (f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)), f64::ln, 1.0);
     for (form, f) in forms() {
         let least = f32::MIN_POSITIVE.ln();
         assert_eq!(f(&[0.0, -0.0, -1.0, 1e-45, 1.0], &[0.0; 5]), [-1e30, -1e30, -1e30, least, 0.0], "{form}");
@@ -224,8 +228,8 @@ fn ln() {
 #[test]
 fn log1p() {
     let forms = || forms!(f32, |x, _| Real::log1p::<I>(x));
-    check32_on("log1p near 0", forms(), (-1.0 + 6e-8, 2.0), f64::ln_1p, 2.0);
-    check32_on("log1p", forms(), (-0.5, f64::from(f32::MAX)), f64::ln_1p, 2.0);
+    check32_on("log1p near 0", forms(), (-1.0 + 6e-8, 2.0), f64::ln_1p, 1.5);
+    check32_on("log1p", forms(), (-0.5, f64::from(f32::MAX)), f64::ln_1p, 1.5);
     for (form, f) in forms() {
         assert_eq!(f(&[-1.0, -2.0, f32::MIN, 0.0], &[0.0; 4]), [-1e30, -1e30, -1e30, 0.0], "{form}");
     }
@@ -233,8 +237,8 @@ fn log1p() {
 
 #[test]
 fn expm1() {
-    check32_on("expm1", forms!(f32, |x, _| Real::expm1::<I>(x)), (-1e4, 88.37), f64::exp_m1, 2.0);
-    check32_on("expm1 near 0", forms!(f32, |x, _| Real::expm1::<I>(x)), (-20.0, 2.0), f64::exp_m1, 2.0);
+    check32_on("expm1", forms!(f32, |x, _| Real::expm1::<I>(x)), (-1e4, 88.37), f64::exp_m1, 1.5);
+    check32_on("expm1 near 0", forms!(f32, |x, _| Real::expm1::<I>(x)), (-20.0, 2.0), f64::exp_m1, 1.5);
 }
 
 #[test]
@@ -255,21 +259,21 @@ fn sine_and_cosine() {
 
 #[test]
 fn tanh() {
-    check32_on("tanh", forms!(f32, |x, _| Real::tanh::<I>(x)), (-20.0, 20.0), f64::tanh, 3.0);
-    check32_on("tanh near 0", forms!(f32, |x, _| Real::tanh::<I>(x)), (-1.0, 1.0), f64::tanh, 3.0);
+    check32_on("tanh", forms!(f32, |x, _| Real::tanh::<I>(x)), (-20.0, 20.0), f64::tanh, 2.5);
+    check32_on("tanh near 0", forms!(f32, |x, _| Real::tanh::<I>(x)), (-1.0, 1.0), f64::tanh, 2.5);
 }
 
 #[test]
 fn sigmoid() {
     let exact = |x: f64| 1.0 / (1.0 + (-x).exp());
-    check32_on("sigmoid", forms!(f32, |x, _| Real::sigmoid::<I>(x)), (-86.98, 100.0), exact, 3.0);
+    check32_on("sigmoid", forms!(f32, |x, _| Real::sigmoid::<I>(x)), (-86.98, 100.0), exact, 2.5);
 }
 
 #[test]
 fn softplus() {
     let exact = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
-    check32_on("softplus", forms!(f32, |x, _| Real::softplus::<I>(x)), (-86.98, 100.0), exact, 3.0);
-    check32_on("softplus near 0", forms!(f32, |x, _| Real::softplus::<I>(x)), (-3.0, 3.0), exact, 3.0);
+    check32_on("softplus", forms!(f32, |x, _| Real::softplus::<I>(x)), (-86.98, 100.0), exact, 2.0);
+    check32_on("softplus near 0", forms!(f32, |x, _| Real::softplus::<I>(x)), (-3.0, 3.0), exact, 2.0);
 }
 
 #[test]
@@ -278,11 +282,11 @@ fn acos() {
     let mut random = Random(3);
     let ends = (0..60_000).map(|_| (1.0 - random.between((0.0, 0.5))) as f32).flat_map(|c| [c, -c]);
     let x: Vec<f32> = range32((-1.0, 1.0)).into_iter().chain(ends).collect();
-    check32("acos", forms!(f32, |x, _| Real::acos::<I>(x)), &x, &x, |x, _| x.acos(), 2.0);
+    check32("acos", forms!(f32, |x, _| Real::acos::<I>(x)), &x, &x, |x, _| x.acos(), 1.5);
     let inside = |c: f64| c.clamp(-1.0 + f64::from(f32::EPSILON) / 2.0, 1.0 - f64::from(f32::EPSILON) / 2.0);
     let sine = |c: f64| ((1.0 - c) * (1.0 + c)).max(0.0).sqrt();
-    check32("sin_acos", forms!(f32, |x, _| Real::sin_acos(x)), &x, &x, |x, _| sine(x), 2.0);
-    check32("csc", forms!(f32, |x, _| Real::csc(x)), &x, &x, |x, _| 1.0 / sine(inside(x)), 3.0);
+    check32("sin_acos", forms!(f32, |x, _| Real::sin_acos(x)), &x, &x, |x, _| sine(x), 1.5);
+    check32("csc", forms!(f32, |x, _| Real::csc(x)), &x, &x, |x, _| 1.0 / sine(inside(x)), 2.5);
     for (form, f) in forms!(f32, |x, _| Real::acos::<I>(x)) {
         assert_eq!(
             f(&[1.0, 1.5, -1.0, -9.0], &[0.0; 4]),
@@ -371,15 +375,15 @@ fn multiples_of_angles() {
     let size = |a: f64| 1.0 + a.abs();
     let cos = |a: f64, c: f64| ((a * c.acos()).cos(), size(a));
     let sin = |a: f64, c: f64| ((a * c.acos()).sin(), size(a));
-    check_units("cos_angle", forms!(f32, |a, c| <f32 as Real>::cos_angle::<I>(a, c)), cos, 4.0);
-    check_units("sin_angle", forms!(f32, |a, c| <f32 as Real>::sin_angle::<I>(a, c)), sin, 4.0);
+    check_units("cos_angle", forms!(f32, |a, c| <f32 as Real>::cos_angle::<I>(a, c)), cos, 2.0);
+    check_units("sin_angle", forms!(f32, |a, c| <f32 as Real>::sin_angle::<I>(a, c)), sin, 2.0);
     let ratio = |a: f64, c: f64| {
         let c = c.clamp(-1.0 + f64::from(f32::EPSILON) / 2.0, 1.0 - f64::from(f32::EPSILON) / 2.0);
         let sine = ((1.0 - c) * (1.0 + c)).sqrt();
         // A multiple that isn't whole leaves at −1 the sine of a part of a turn, over next to nothing.
         ((a * c.acos()).sin() / sine, size(a) / if a.fract() == 0.0 { 1.0 } else { sine })
     };
-    check_units("sin_ratio", forms!(f32, |a, c| <f32 as Real>::sin_ratio::<I>(a, c)), ratio, 6.0);
+    check_units("sin_ratio", forms!(f32, |a, c| <f32 as Real>::sin_ratio::<I>(a, c)), ratio, 4.0);
 }
 
 #[test]
@@ -472,7 +476,7 @@ fn range64(range: (f64, f64), count: usize) -> Vec<f64> {
 
 /// [`check64`] of a function of one number on a range.
 fn check64_on(name: &str, forms: Vec<Form<f64>>, range: (f64, f64), exact: impl Fn(Big) -> Big, bound: f64) {
-    let x = range64(range, 3000);
+    let x = range64(range, 2000);
     check64(name, forms, &x, &x, |x, _| exact(x), bound);
 }
 
@@ -481,27 +485,27 @@ fn doubles() {
     let two = Big::from_double(2.0);
     check64_on("exp", forms!(f64, |x, _| Real::exp::<I>(x)), (-707.7, 709.4), Scalar::exp, 1.5);
     let ln = || forms!(f64, |x, _| Real::ln::<I>(x));
-    check64_on("ln near 1", ln(), (0.5, 2.0), Scalar::ln, 1.5);
-    check64_on("ln", ln(), (f64::MIN_POSITIVE, f64::MAX), Scalar::ln, 1.5);
+    check64_on("ln near 1", ln(), (0.5, 2.0), Scalar::ln, 1.0);
+    check64_on("ln", ln(), (f64::MIN_POSITIVE, f64::MAX), Scalar::ln, 1.0);
     let log1p = || forms!(f64, |x, _| Real::log1p::<I>(x));
-    check64_on("log1p near 0", log1p(), (-1.0 + 1e-16, 2.0), Scalar::log1p, 2.0);
-    check64_on("log1p", log1p(), (-0.5, f64::MAX), Scalar::log1p, 2.0);
+    check64_on("log1p near 0", log1p(), (-1.0 + 1e-16, 2.0), Scalar::log1p, 1.5);
+    check64_on("log1p", log1p(), (-0.5, f64::MAX), Scalar::log1p, 1.5);
     let expm1 = || forms!(f64, |x, _| Real::expm1::<I>(x));
-    check64_on("expm1", expm1(), (-1e4, 709.4), Scalar::expm1, 2.0);
-    check64_on("expm1 near 0", expm1(), (-40.0, 2.0), Scalar::expm1, 2.0);
+    check64_on("expm1", expm1(), (-1e4, 709.4), Scalar::expm1, 1.5);
+    check64_on("expm1 near 0", expm1(), (-40.0, 2.0), Scalar::expm1, 1.5);
     check64_on("sin", forms!(f64, |x, _| Real::sin::<I>(x)), (-100.0, 100.0), Scalar::sin, 2.0);
     check64_on("cos", forms!(f64, |x, _| Real::cos::<I>(x)), (-100.0, 100.0), Scalar::cos, 2.0);
     let tanh = || forms!(f64, |x, _| Real::tanh::<I>(x));
-    check64_on("tanh", tanh(), (-30.0, 30.0), Scalar::tanh, 3.0);
-    check64_on("tanh near 0", tanh(), (-1.0, 1.0), Scalar::tanh, 3.0);
-    check64_on("sigmoid", forms!(f64, |x, _| Real::sigmoid::<I>(x)), (-707.7, 100.0), Scalar::sigmoid, 3.0);
+    check64_on("tanh", tanh(), (-30.0, 30.0), Scalar::tanh, 2.5);
+    check64_on("tanh near 0", tanh(), (-1.0, 1.0), Scalar::tanh, 2.5);
+    check64_on("sigmoid", forms!(f64, |x, _| Real::sigmoid::<I>(x)), (-707.7, 100.0), Scalar::sigmoid, 2.5);
     let softplus = || forms!(f64, |x, _| Real::softplus::<I>(x));
-    check64_on("softplus", softplus(), (-707.7, 100.0), Scalar::softplus, 3.0);
-    check64_on("softplus near 0", softplus(), (-3.0, 3.0), Scalar::softplus, 3.0);
+    check64_on("softplus", softplus(), (-707.7, 100.0), Scalar::softplus, 2.0);
+    check64_on("softplus near 0", softplus(), (-3.0, 3.0), Scalar::softplus, 2.0);
     let acos = || forms!(f64, |x, _| Real::acos::<I>(x));
-    check64_on("acos", acos(), (-1.0, 1.0), Scalar::acos, 2.0);
+    check64_on("acos", acos(), (-1.0, 1.0), Scalar::acos, 1.5);
     let near_one: Vec<f64> = range64((0.0, 0.5), 2000).into_iter().map(|x| 1.0 - x).collect();
-    check64("acos near 1", acos(), &near_one, &near_one, |c, _| c.acos(), 2.0);
+    check64("acos near 1", acos(), &near_one, &near_one, |c, _| c.acos(), 1.5);
     check64(
         "sin_acos",
         forms!(f64, |x, _| Real::sin_acos(x)),
@@ -511,7 +515,7 @@ fn doubles() {
         2.0,
     );
     let exact = move |z: Big, _| (two.ln() * (z * Big::from_double(92.332_48) - Big::from_double(5.0))).exp();
-    let x = range64((-7.0, 7.0), 3000);
+    let x = range64((-7.0, 7.0), 2000);
     check64(
         "exp2_scaled",
         forms!(f64, |z, _| <f64 as Real>::exp2_scaled::<I>(z, 92.332_48, 0.0, 5.0)),
@@ -529,7 +533,7 @@ fn doubles() {
         };
         (base, (random.next() * 2.0 - 1.0) * 707.0 / base.ln().abs().max(1e-3))
     };
-    let (x, y): (Vec<f64>, Vec<f64>) = (0..4000).map(pair).unzip();
+    let (x, y): (Vec<f64>, Vec<f64>) = (0..2500).map(pair).unzip();
     check64("pow", forms!(f64, |x, y| Real::pow::<I>(x, y)), &x, &y, |x, y| (y * x.ln()).exp(), 2.0);
     for (form, f) in forms!(f64, |x, y| Real::pow::<I>(x, y)) {
         let got = f(
@@ -539,7 +543,7 @@ fn doubles() {
         assert_eq!(got, [1.0, 0.0, 0.0, 1.0, -1.0, 1.0, -0.5, 1.0, 0.5], "{form}");
     }
     let (a, c) = multiples();
-    let doubled = |x: Vec<f32>| x.into_iter().take(6000).map(f64::from).collect::<Vec<f64>>();
+    let doubled = |x: Vec<f32>| x.into_iter().take(2000).map(f64::from).collect::<Vec<f64>>();
     let (a, c) = (doubled(a), doubled(c));
     // In units of the angle's rounding, which is multiplied by a.
     for (form, f) in forms!(f64, |a, c| <f64 as Real>::sin_ratio::<I>(a, c)) {
@@ -552,8 +556,48 @@ fn doubles() {
             let size = (1.0 + a.abs()) / if a.fract() == 0.0 { 1.0 } else { sine.to_f64() };
             let error = (Big::from_double(got) - exact).abs().to_f64() / size * 53f64.exp2();
             worst = f64::max(worst, error);
-            assert!(error <= 6.0, "sin_ratio {form}: {error} units at a = {a:e}, c = {c:e}");
+            assert!(error <= 4.0, "sin_ratio {form}: {error} units at a = {a:e}, c = {c:e}");
         }
         println!("sin_ratio f64 {form}: {worst:.3} units");
+    }
+}
+
+quickcheck! {
+    /// The laws that the polynomials' pieces must keep where they meet.
+    fn symmetries(x: i32, scale: u8) -> bool {
+        let x = x as f32 * (-f32::from(scale % 48)).exp2();
+        let c = x.sin();
+        let near = |a: f32, b: f32| (a - b).abs() <= 4e-7 * (1.0 + b.abs());
+        Real::tanh::<Plain>(-x) == -Real::tanh::<Plain>(x)
+            && Real::sin::<Plain>(-x) == -Real::sin::<Plain>(x)
+            && Real::cos::<Plain>(-x) == Real::cos::<Plain>(x)
+            && near(Real::sigmoid::<Plain>(x) + Real::sigmoid::<Plain>(-x), 1.0)
+            && near(Real::softplus::<Plain>(x) - Real::softplus::<Plain>(-x), x)
+            && near(Real::acos::<Plain>(c) + Real::acos::<Plain>(-c), std::f32::consts::PI)
+    }
+
+    /// Powers multiply as their exponents add, and a whole one is a product.
+    fn powers(x: u16, y: i8, z: i8) -> bool {
+        let (x, y, z) = (f64::from(x) / 1024.0 + 1e-3, f64::from(y) / 16.0, f64::from(z) / 16.0);
+        let (a, b) = (Real::pow::<Plain>(x, y) * Real::pow::<Plain>(x, z), Real::pow::<Plain>(x, y + z));
+        let (cube, product) = (Real::pow::<Plain>(-x, 3.0), -x * x * x);
+        (a - b).abs() <= 1e-15 * b && (cube - product).abs() <= 1e-15 * product.abs()
+    }
+
+    /// The exponential never falls by more than its error.
+    fn rises(x: i16, by: u16) -> bool {
+        let (x, by) = (f32::from(x) / 400.0, f32::from(by) / 1e6);
+        Real::exp::<Plain>(x + by) >= Real::exp::<Plain>(x) * (1.0 - 4e-7)
+    }
+
+    /// For whole factors the ratio of sines is the polynomial of the recurrence, up to the ends.
+    fn ratio_of_sines(n: u8, c: i16) -> bool {
+        let (n, c) = (n % 9, (f64::from(c) / 32768.0).clamp(-1.0, 1.0));
+        let (mut before, mut now) = (0.0, 1.0);
+        for _ in 1..n {
+            (before, now) = (now, 2.0 * c * now - before);
+        }
+        let expected = if n == 0 { 0.0 } else { now };
+        (<f64 as Real>::sin_ratio::<Plain>(f64::from(n), c) - expected).abs() <= 1e-13
     }
 }

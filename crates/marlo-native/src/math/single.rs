@@ -27,7 +27,7 @@ impl Parts for f32 {
     const SPLIT: Self = std::f32::consts::SQRT_2 - 1.0;
     const QUARTERS: Self = std::f32::consts::FRAC_2_PI;
     const QUARTER_FUSED: [Self; 3] = [std::f32::consts::FRAC_PI_2, -4.371_139e-8, -1.715_124_5e-15];
-    const QUARTER_PLAIN: [Self; 4] = [1.570_312_5, 0.000_483_989_72, -1.629_814_5e-7, 6.082_246e-11];
+    const QUARTER_PLAIN: [Self; 4] = [1.570_312_5, 0.000_483_989_72, -1.629_814_5e-7, 6.077_100_6e-11];
     const FAR: Self = 4e6;
     const TANH_ONE: Self = 10.0;
 
