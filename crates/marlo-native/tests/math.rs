@@ -3,6 +3,8 @@
 // Code compiled for instructions that the machine may lack is unsafe to call.
 #![allow(unsafe_code)]
 
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 use marlo_ir::eval::Scalar;
 use marlo_native::math::{Fused, Plain, Real};
 use marlo_verify::big::{Big, Precision};
@@ -138,7 +140,7 @@ fn check32(
 
 /// Numbers at which something changes, in either sign.
 fn edges32() -> Vec<f32> {
-    let near_one = [1.0 - f32::EPSILON / 2.0, 1.0, 1.0 + f32::EPSILON, 0.5, 2.0, 0.707_106_77, 1.414_213];
+    let near_one = [1.0 - f32::EPSILON / 2.0, 1.0, 1.0 + f32::EPSILON, 0.5, 2.0, FRAC_1_SQRT_2, SQRT_2];
     let small = [0.0, 1e-45, 1e-40, f32::MIN_POSITIVE, 1e-30, 1e-8, 6e-8, 1e-4];
     let large = [
         3.0,
