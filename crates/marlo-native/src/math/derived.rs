@@ -28,7 +28,7 @@ fn sum<R: Real>(a: R, b: R) -> (R, R) {
     (high, b - (high - a))
 }
 
-/// [`Real::exp2_scaled`] where the power isn't too large.
+/// [`Real::exp2_scaled`] where the power isn't too large, and the sum that holds the power; `magic` is `MAGIC` − shift.
 #[inline(always)]
 fn exp2_below<R: Real, I: Isa>(z: R, high: R, low: R, magic: R) -> (R, R) {
     let t = z.mul_add::<I>(high, magic);

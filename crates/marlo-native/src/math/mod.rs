@@ -104,7 +104,7 @@ pub trait Real:
     fn sin_acos(self) -> Self;
     /// 1/sin of the angle of a cosine, within 2.5 ulp; at and past ±1 that of the nearest cosine inside.
     fn csc(self) -> Self;
-    /// xʸ, for x ≥ 0 or a whole number y; 0⁰ = 1. Within 2 ulp, however large the power, and 0 and +∞ as far out as
+    /// xʸ, for x ≥ 0 or a whole number y; 0⁰ = 1, and 0ʸ = 0 for y > 10⁻³⁵. Within 2 ulp, however large the power, and 0 and +∞ as far out as
     /// [`Real::exp2_scaled`]. A denormal x counts as the least normal number, and where y isn't whole, x < 0 gives ±|x|ʸ.
     fn pow<I: Isa>(self, y: Self) -> Self;
     /// cos(aθ) for the angle θ of a cosine, within (1 + |a|) ulp of 1. For |a| beyond 4·10⁶ in f32 and 10⁹ in f64, a counts as 0.
