@@ -132,7 +132,7 @@ fn body(out: &mut String, sweep: &Sweep, wanted: &[bool]) {
 fn scale_of(scale: Option<usize>) -> (String, String) {
     match scale {
         Some(row) => (format!("r[{row}]"), format!("low[{row}]")),
-        None => ("F::LOG2_E".to_owned(), "F::LOG2_E_LOW".to_owned()),
+        None => ("F::LOG2_E.0".to_owned(), "F::LOG2_E.1".to_owned()),
     }
 }
 

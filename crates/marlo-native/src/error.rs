@@ -41,4 +41,32 @@ pub enum NativeError {
         /// The number of classes.
         classes: usize,
     },
+    /// A head without classes, or of embeddings without length.
+    #[error("a head needs classes and a dimension: it was given {classes} classes of dimension {dim}")]
+    NoHead {
+        /// The number of classes.
+        classes: usize,
+        /// The length of an embedding.
+        dim: usize,
+    },
+    /// A bound for gradient filtering that is none.
+    #[error("the error that gradient filtering may make is {error}: give a number above 0, or no filter")]
+    Filter {
+        /// What was given.
+        error: f64,
+    },
+    /// Sampled classes that are not rising, or no classes.
+    #[error("the sampled classes must be rising and below {classes}")]
+    Sampled {
+        /// The number of classes.
+        classes: usize,
+    },
+    /// A label whose class is not among those sampled.
+    #[error("the label of row {row} is {label}, which is not among the sampled classes: sample with the labels")]
+    NotSampled {
+        /// The row.
+        row: usize,
+        /// Its label.
+        label: usize,
+    },
 }

@@ -77,7 +77,7 @@ unsafe fn work<F: Real, I: Isa>(
             }
             for (a, reduce) in sweep.reductions.iter().enumerate() {
                 if let Reduce::Lse { exponent, scale } = reduce {
-                    let by = scale.map_or(F::LOG2_E, |row| tile.rows[row]);
+                    let by = scale.map_or(F::LOG2_E.0, |row| tile.rows[row]);
                     let terms = operand(*exponent, arrays, inputs, tile.rows);
                     for lane in 0..cells {
                         top[a][lane % WIDTH] = (terms.at(lane) * by).max(top[a][lane % WIDTH]);
@@ -293,7 +293,7 @@ fn reduce_chunk<F: Real, I: Isa>(
             let shift = tile.shifts[a];
             let (high, low) = match scale {
                 Some(row) => (tile.rows[*row], tile.low[*row]),
-                None => (F::LOG2_E, F::LOG2_E_LOW),
+                None => (F::LOG2_E.0, F::LOG2_E.1),
             };
             let z = operand(*exponent, before, inputs, tile.rows);
             each!(out, |z| F::exp2_scaled::<I>(z, high, low, shift), z);

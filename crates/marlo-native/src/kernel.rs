@@ -9,11 +9,13 @@ use rayon::prelude::*;
 
 use crate::compiled::Library;
 use crate::error::NativeError;
+use crate::interpret::{self, in_two_parts};
 use crate::isa::Instructions;
 use crate::math::Real;
-use crate::plan::Plan;
+use crate::plan::{Pass, Plan};
 use crate::row::{Places, Scratch, most_tiles, work};
 use crate::rows::{Layout, compute_scalars};
+use crate::tile::{Shifts, Tile};
 
 /// The inputs of a batch.
 #[derive(Copy, Clone, Debug)]
@@ -166,6 +168,44 @@ impl<F: Real> Kernel<F> {
         let totals = self.totals(&scalars, &values, rows, sums);
         give_back(&self.values, values);
         Ok(totals)
+    }
+
+    /// The values of the row that a sweep reads, each as a number of this precision and what that leaves.
+    pub(crate) fn constants(
+        &self,
+        pass: &Pass,
+        scalars: &[f64],
+        values: &[f64],
+        rows: &mut Vec<F>,
+        low: &mut Vec<F>,
+    ) {
+        for wanted in &pass.rows {
+            let value = self.layout.value(&self.plan.graph, scalars, values, wanted.id);
+            let value = if wanted.binary { value * std::f64::consts::LOG2_E } else { value };
+            let parts = in_two_parts(value);
+            rows.push(parts.0);
+            low.push(parts.1);
+        }
+    }
+
+    /// Runs a sweep over a tile.
+    ///
+    /// # Safety
+    /// As [`crate::tile::run`].
+    pub(crate) unsafe fn run_tile(
+        &self,
+        pass: &Pass,
+        tile: &mut Tile<'_, F>,
+        shifts: Shifts,
+        registers: &mut Vec<F>,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match self.code[pass.number] {
+                Some(compiled) => compiled(self.instructions, tile, shifts),
+                None => interpret::run(&pass.sweep, self.instructions, tile, shifts, registers),
+            }
+        }
     }
 
     pub(crate) fn totals(&self, scalars: &[f64], values: &[f64], rows: usize, sums: Vec<Vec<f64>>) -> Totals {

@@ -7,6 +7,7 @@ mod interpret;
 pub mod isa;
 pub mod kernel;
 pub mod math;
+mod merged;
 mod plan;
 mod row;
 mod rows;

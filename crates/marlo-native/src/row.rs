@@ -1,11 +1,10 @@
 //! What is done for one row.
 
-use marlo_ir::eval::NO_CLASS;
 use marlo_ir::graph::{Axis, Id};
 
-use crate::interpret::{self, in_two_parts};
 use crate::kernel::{Inputs, Kernel};
 use crate::math::Real;
+use crate::merged::Merged;
 use crate::plan::{Act, Pass, Scale, To, Writes};
 use crate::rows::End;
 use crate::stream;
@@ -106,17 +105,11 @@ impl<F: Real> Places<'_, F> {
     /// A sweep over a row; its reductions become values of the row.
     fn sweep(&self, pass: &Pass, row: usize, scalars: &[f64], values: &mut [f64], scratch: &mut Scratch<F>) {
         let kernel = self.kernel;
-        let (graph, layout) = (&kernel.plan.graph, &kernel.layout);
+        let layout = &kernel.layout;
         let (classes, label) = (self.inputs.classes, self.inputs.labels[row]);
         scratch.rows.clear();
         scratch.low.clear();
-        for wanted in &pass.rows {
-            let value = layout.value(graph, scalars, values, wanted.id);
-            let value = if wanted.binary { value * std::f64::consts::LOG2_E } else { value };
-            let (high, low) = in_two_parts(value);
-            scratch.rows.push(high);
-            scratch.low.push(low);
-        }
+        kernel.constants(pass, scalars, values, &mut scratch.rows, &mut scratch.low);
         let count = pass.reductions.len();
         scratch.shifts.clear();
         scratch.shifts.resize(count, F::default());
@@ -141,10 +134,10 @@ impl<F: Real> Places<'_, F> {
                 found: &mut scratch.found,
             };
             // SAFETY: the machine has the instructions; the tile lies in the row, and has what the sweep reads.
-            unsafe { self.run(pass, &mut tile, shifts, &mut scratch.registers) };
+            unsafe { kernel.run_tile(pass, &mut tile, shifts, &mut scratch.registers) };
             if shifts == Shifts::Given && !lost_nothing(pass, tile.found) {
                 // SAFETY: as above.
-                unsafe { self.run(pass, &mut tile, Shifts::Own, &mut scratch.registers) };
+                unsafe { kernel.run_tile(pass, &mut tile, Shifts::Own, &mut scratch.registers) };
             }
             // Most tiles have terms of a like size. In place there is no second try: each tile looks for its own.
             if !self.in_place {
@@ -161,31 +154,12 @@ impl<F: Real> Places<'_, F> {
             }
         }
         for (merged, id) in merged.iter().zip(&pass.reductions) {
-            match *merged {
-                Merged::Lse { shift, sum } => layout.store_lse(values, *id, shift, sum),
-                Merged::Sum(value) => values[layout.slot(*id)] = value,
-                Merged::Max(value) => values[layout.slot(*id)] = value,
-            }
+            merged.store(layout, values, *id);
         }
     }
 }
 
 impl<F: Real> Places<'_, F> {
-    /// Runs a sweep over a tile.
-    ///
-    /// # Safety
-    /// As [`crate::tile::run`].
-    unsafe fn run(&self, pass: &Pass, tile: &mut Tile<'_, F>, shifts: Shifts, registers: &mut Vec<F>) {
-        let instructions = self.kernel.instructions;
-        // SAFETY: as the caller says.
-        unsafe {
-            match self.kernel.code[pass.number] {
-                Some(compiled) => compiled(instructions, tile, shifts),
-                None => interpret::run(&pass.sweep, instructions, tile, shifts, registers),
-            }
-        }
-    }
-
     /// Where a tile's inputs lie.
     fn sources(&self, pass: &Pass, row: usize, start: usize, inputs: &mut Vec<*const F>) {
         let plan = &self.kernel.plan;
@@ -315,43 +289,4 @@ fn sums_of(sums: &mut Vec<Vec<f64>>, place: usize, classes: usize) -> &mut [f64]
 fn lost_nothing(pass: &Pass, found: &[f64]) -> bool {
     let is_lse = |reduce: &Reduce| matches!(reduce, Reduce::Lse { .. });
     pass.sweep.reductions.iter().zip(found).all(|(reduce, found)| !is_lse(reduce) || holds(*found))
-}
-
-/// A reduction over the tiles of a row.
-#[derive(Copy, Clone, Debug)]
-enum Merged {
-    /// sum·2^shift
-    Lse { shift: f64, sum: f64 },
-    Sum(f64),
-    Max(f64),
-}
-
-impl Merged {
-    fn new(reduce: &Reduce) -> Merged {
-        match reduce {
-            Reduce::Lse { .. } => Merged::Lse { shift: 0.0, sum: 0.0 },
-            Reduce::Sum(_) => Merged::Sum(0.0),
-            Reduce::Max(_) => Merged::Max(NO_CLASS),
-        }
-    }
-
-    /// Merges what a tile gave, in the order of the tiles.
-    fn add(&mut self, found: f64, own: f64) {
-        match self {
-            // A tile whose terms are all 0 says nothing.
-            Merged::Lse { shift, sum } if found > 0.0 => {
-                if *sum == 0.0 {
-                    (*shift, *sum) = (own, found);
-                } else if own > *shift {
-                    *sum = found + *sum * (*shift - own).exp2();
-                    *shift = own;
-                } else {
-                    *sum += found * (own - *shift).exp2();
-                }
-            }
-            Merged::Lse { .. } => {}
-            Merged::Sum(sum) => *sum += found,
-            Merged::Max(max) => *max = max.max(found),
-        }
-    }
 }

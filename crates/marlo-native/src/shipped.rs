@@ -157,7 +157,7 @@ impl crate::tile::Cells<2, 0, 1, 1> for Sweep0 {
         let v0 = F::max(x[1], F::from_f64(1e-12));
         let v1 = F::ln::<I>(v0);
         let v2 = x[0] + v1;
-        [v2 * F::LOG2_E]
+        [v2 * F::LOG2_E.0]
     }
 
     #[inline(always)]
@@ -170,7 +170,7 @@ impl crate::tile::Cells<2, 0, 1, 1> for Sweep0 {
         let v0 = F::max(x[1], F::from_f64(1e-12));
         let v1 = F::ln::<I>(v0);
         let v2 = x[0] + v1;
-        let e0 = F::exp2_scaled::<I>(v2, F::LOG2_E, F::LOG2_E_LOW, shift[0]);
+        let e0 = F::exp2_scaled::<I>(v2, F::LOG2_E.0, F::LOG2_E.1, shift[0]);
         ([e0], [e0])
     }
 }
@@ -215,7 +215,7 @@ impl crate::tile::Cells<2, 1, 1, 1> for Sweep2 {
         let v0 = F::max(x[0], F::from_f64(1e-12));
         let v1 = F::ln::<I>(v0);
         let v2 = F::mul_add::<I>(r[0], v1, x[1]);
-        [v2 * F::LOG2_E]
+        [v2 * F::LOG2_E.0]
     }
 
     #[inline(always)]
@@ -228,7 +228,7 @@ impl crate::tile::Cells<2, 1, 1, 1> for Sweep2 {
         let v0 = F::max(x[0], F::from_f64(1e-12));
         let v1 = F::ln::<I>(v0);
         let v2 = F::mul_add::<I>(r[0], v1, x[1]);
-        let e0 = F::exp2_scaled::<I>(v2, F::LOG2_E, F::LOG2_E_LOW, shift[0]);
+        let e0 = F::exp2_scaled::<I>(v2, F::LOG2_E.0, F::LOG2_E.1, shift[0]);
         ([e0], [e0])
     }
 }
@@ -866,7 +866,7 @@ impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], x: [F; 1]) -> [F; 1] {
-        [x[0] * F::LOG2_E]
+        [x[0] * F::LOG2_E.0]
     }
 
     #[inline(always)]
@@ -876,7 +876,7 @@ impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 0]) {
-        let e0 = F::exp2_scaled::<I>(x[0], F::LOG2_E, F::LOG2_E_LOW, shift[0]);
+        let e0 = F::exp2_scaled::<I>(x[0], F::LOG2_E.0, F::LOG2_E.1, shift[0]);
         ([e0], [])
     }
 }
@@ -981,7 +981,7 @@ impl crate::tile::Cells<1, 0, 1, 1> for Sweep27 {
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], x: [F; 1]) -> [F; 1] {
-        [x[0] * F::LOG2_E]
+        [x[0] * F::LOG2_E.0]
     }
 
     #[inline(always)]
@@ -991,7 +991,7 @@ impl crate::tile::Cells<1, 0, 1, 1> for Sweep27 {
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let e0 = F::exp2_scaled::<I>(x[0], F::LOG2_E, F::LOG2_E_LOW, shift[0]);
+        let e0 = F::exp2_scaled::<I>(x[0], F::LOG2_E.0, F::LOG2_E.1, shift[0]);
         ([e0], [e0])
     }
 }

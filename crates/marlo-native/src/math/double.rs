@@ -1,172 +1,184 @@
-//! The functions in f64.
+//! The parts of the functions in f64.
+//!
+//! The polynomials are minimax for the relative error of the function that they are part of, by Remez's algorithm in 200
+//! bits, and rounded to f64; the error before that is stated with each.
 
+use super::derived::{self, real};
+use super::parts::Parts;
 use super::{Isa, Real};
-use crate::compiled::Entry;
-use crate::tile::Compiled;
 
-/// 1.5·2⁵²: a number of at most 2⁵¹ in size, added to this, is rounded to a whole one, which the last bits of the sum hold.
-const MAGIC: f64 = 6_755_399_441_055_744.0;
-/// log₂ e in two parts.
-const LOG2_E: (f64, f64) = (1.442_695_040_888_963_4, 2.035_527_374_093_103_3e-17);
+real!(f64, double);
 
-/// a·b − c, where that is small, to a rounding of the result.
-#[inline(always)]
-fn product_minus<I: Isa>(a: f64, b: f64, c: f64) -> f64 {
-    if I::FUSED {
-        return Real::mul_add::<I>(a, b, -c);
-    }
-    // Halves of 26 bits, whose products are exact.
-    let upper = |x: f64| f64::from_bits(x.to_bits() & 0xffff_ffff_f800_0000);
-    let (a_upper, b_upper) = (upper(a), upper(b));
-    let (a_lower, b_lower) = (a - a_upper, b - b_upper);
-    (a_upper * b_upper - c) + a_upper * b_lower + a_lower * b_upper + a_lower * b_lower
-}
-
-/// 2^f for |f| ≤ 1/2: minimax of relative error 2^-58.0 with 2⁰ = 1, by Remez's algorithm.
-#[inline(always)]
-fn exp2_part<I: Isa>(f: f64) -> f64 {
-    let p = Real::mul_add::<I>(4.434_762_597_533_023e-10, f, 7.073_798_307_429_924e-9);
-    let p = Real::mul_add::<I>(p, f, 1.017_819_975_406_771_8e-7);
-    let p = Real::mul_add::<I>(p, f, 1.321_543_520_013_916_2e-6);
-    let p = Real::mul_add::<I>(p, f, 1.525_273_349_237_999e-5);
-    let p = Real::mul_add::<I>(p, f, 1.540_353_045_726_455e-4);
-    let p = Real::mul_add::<I>(p, f, 1.333_355_814_677_573e-3);
-    let p = Real::mul_add::<I>(p, f, 9.618_129_107_594_011e-3);
-    let p = Real::mul_add::<I>(p, f, 5.550_410_866_482_008e-2);
-    let p = Real::mul_add::<I>(p, f, 0.240_226_506_959_101_3);
-    let p = Real::mul_add::<I>(p, f, 0.693_147_180_559_945_3);
-    Real::mul_add::<I>(p, f, 1.0)
-}
-
-impl Real for f64 {
+impl Parts for f64 {
+    const ZERO: Self = 0.0;
+    const HALF: Self = 0.5;
+    const ONE: Self = 1.0;
+    const TWO: Self = 2.0;
     const LEAST: Self = f64::MIN;
-    const LOG2_E: Self = LOG2_E.0;
-    const LOG2_E_LOW: Self = LOG2_E.1;
+    const INFINITY: Self = f64::INFINITY;
+    const LN_0: Self = -1e30;
+    const INSIDE: Self = 1.0 - f64::EPSILON / 2.0;
+    const MAGIC: Self = 6_755_399_441_055_744.0;
+    const LEAST_POWER: Self = -1021.0;
+    const GREATEST_POWER: Self = 1023.0;
+    const LOG2_E: (Self, Self) = (std::f64::consts::LOG2_E, 2.035_527_374_093_103_3e-17);
+    const LN_2: (Self, Self) = (0.693_147_180_560_117_7, -1.723_944_452_561_483_5e-13);
+    const THIRD: (Self, Self) = (1.0 / 3.0, 1.850_371_707_708_594e-17);
+    const SPLIT: Self = std::f64::consts::SQRT_2 - 1.0;
+    const QUARTERS: Self = std::f64::consts::FRAC_2_PI;
+    const QUARTER_FUSED: [Self; 3] =
+        [std::f64::consts::FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
+    const QUARTER_PLAIN: [Self; 4] = [
+        1.570_796_326_734_125_6,
+        6.077_100_506_303_966e-11,
+        2.022_266_248_711_166_5e-21,
+        8.478_427_660_368_9e-32,
+    ];
+    const FAR: Self = 1e9;
+    const TANH_ONE: Self = 20.0;
 
     #[inline(always)]
-    fn compiled(entry: &Entry) -> Compiled<Self> {
-        entry.double
+    fn upper(self) -> Self {
+        f64::from_bits(self.to_bits() & 0xffff_ffff_f800_0000)
     }
+    #[inline(always)]
+    fn flip(self, by: Self) -> Self {
+        f64::from_bits(self.to_bits() ^ (by.to_bits() & (1 << 63)))
+    }
+    #[inline(always)]
+    fn scaled(self, t: Self) -> Self {
+        f64::from_bits(self.to_bits().wrapping_add(t.to_bits() << 52))
+    }
+    #[inline(always)]
+    fn sign_of_odd(t: Self) -> Self {
+        f64::from_bits((t.to_bits() << 63) | 1.0f64.to_bits())
+    }
+    #[inline(always)]
+    fn quadrant(sin: Self, cos: Self, t: Self, u: Self) -> Self {
+        let quarters = t.to_bits().wrapping_add(u.to_bits());
+        let value = if quarters & 1 == 0 { sin } else { cos };
+        f64::from_bits(value.to_bits() ^ ((quarters & 2) << 62))
+    }
+    #[inline(always)]
+    fn log_split(self) -> (Self, Self) {
+        let (exponent, mantissa) = split(if self > f64::MIN_POSITIVE { self } else { f64::MIN_POSITIVE });
+        (exponent, mantissa - 1.0)
+    }
+    #[inline(always)]
+    fn log1p_split(self) -> (Self, Self) {
+        let x = if self > -1.0 { self } else { 0.0 };
+        let (exponent, _) = split(1.0 + x);
+        // The exponent in its place, to be taken from those of x and 1.
+        let place = (1.0 + x).to_bits().wrapping_sub(ROOT_HALF) & !MANTISSA;
+        let part = f64::from_bits(x.to_bits().wrapping_sub(place));
+        let one = f64::from_bits(1.0f64.to_bits().wrapping_sub(place));
+        // Beside so large an x the 1 is nothing, and its scale would underflow.
+        let one = if x > 1e18 { 0.0 } else { one };
+        (exponent, part + (one - 1.0))
+    }
+    /// Error 2^-58.0.
+    #[inline(always)]
+    fn exp2_part<I: Isa>(f: Self) -> Self {
+        let p = Real::mul_add::<I>(4.434_762_597_533_023e-10, f, 7.073_798_307_429_924e-9);
+        let p = Real::mul_add::<I>(p, f, 1.017_819_975_406_771_8e-7);
+        let p = Real::mul_add::<I>(p, f, 1.321_543_520_013_916_2e-6);
+        let p = Real::mul_add::<I>(p, f, 1.525_273_349_237_998_9e-5);
+        let p = Real::mul_add::<I>(p, f, 0.000_154_035_304_572_645_5);
+        let p = Real::mul_add::<I>(p, f, 0.001_333_355_814_677_573);
+        let p = Real::mul_add::<I>(p, f, 0.009_618_129_107_594_011);
+        let p = Real::mul_add::<I>(p, f, 0.055_504_108_664_820_08);
+        let p = Real::mul_add::<I>(p, f, 0.240_226_506_959_101_3);
+        let p = Real::mul_add::<I>(p, f, std::f64::consts::LN_2);
+        Real::mul_add::<I>(p, f, 1.0)
+    }
+    /// Error 2^-61.7.
+    #[inline(always)]
+    fn expm1_part<I: Isa>(r: Self) -> Self {
+        let p = Real::mul_add::<I>(2.087_532_930_228_937_7e-9, r, 2.510_902_448_782_17e-8);
+        let p = Real::mul_add::<I>(p, r, 2.755_740_277_488_048e-7);
+        let p = Real::mul_add::<I>(p, r, 2.755_724_425_412_153_7e-6);
+        let p = Real::mul_add::<I>(p, r, 2.480_158_717_223_004_6e-5);
+        let p = Real::mul_add::<I>(p, r, 0.000_198_412_698_860_735_15);
+        let p = Real::mul_add::<I>(p, r, 0.001_388_888_888_896_260_6);
+        let p = Real::mul_add::<I>(p, r, 0.008_333_333_333_321_653);
+        let p = Real::mul_add::<I>(p, r, 0.041_666_666_666_666_505);
+        let p = Real::mul_add::<I>(p, r, 0.166_666_666_666_666_77);
+        let p = Real::mul_add::<I>(p, r, 0.5);
+        Real::mul_add::<I>(p, r * r, r)
+    }
+    /// By 2·atanh(f/(2 + f)), put together as in fdlibm's `log`. Error 2^-59.5.
+    #[inline(always)]
+    fn ln_part<I: Isa>(k: Self, f: Self) -> Self {
+        let s = f / (2.0 + f);
+        let z = s * s;
+        let half = 0.5 * f * f;
+        let p = Real::mul_add::<I>(0.147_959_496_229_013_83, z, 0.153_140_505_608_682_95);
+        let p = Real::mul_add::<I>(p, z, 0.181_835_643_257_289_26);
+        let p = Real::mul_add::<I>(p, z, 0.222_221_985_731_932_41);
+        let p = Real::mul_add::<I>(p, z, 0.285_714_287_423_875_2);
+        let p = Real::mul_add::<I>(p, z, 0.399_999_999_994_146_8);
+        let p = Real::mul_add::<I>(p, z, 0.666_666_666_666_673_4);
+        let rest = Real::mul_add::<I>(p, z, half);
+        let rest = Real::mul_add::<I>(s, rest, k * Self::LN_2.1);
+        Real::mul_add::<I>(k, Self::LN_2.0, f - (half - rest))
+    }
+    /// Error 2^-57.9.
+    #[inline(always)]
+    fn sin_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(1.589_590_472_870_452e-10, z, -2.505_074_230_760_829e-8);
+        let p = Real::mul_add::<I>(p, z, 2.755_731_358_761_663_2e-6);
+        let p = Real::mul_add::<I>(p, z, -0.000_198_412_698_294_954_84);
+        let p = Real::mul_add::<I>(p, z, 0.008_333_333_333_322_005);
+        Real::mul_add::<I>(p, z, -0.166_666_666_666_666_3)
+    }
+    /// Error 2^-63.9.
+    #[inline(always)]
+    fn cos_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(-1.135_831_046_700_579_4e-11, z, 2.087_569_657_211_986e-9);
+        let p = Real::mul_add::<I>(p, z, -2.755_731_414_861_994e-7);
+        let p = Real::mul_add::<I>(p, z, 2.480_158_728_874_817_3e-5);
+        let p = Real::mul_add::<I>(p, z, -0.001_388_888_888_887_289_5);
+        Real::mul_add::<I>(p, z, 0.041_666_666_666_666_595)
+    }
+    /// Error 2^-55.9.
+    #[inline(always)]
+    fn asin_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(0.031_958_959_723_594_436, z, -0.016_294_069_332_751_78);
+        let p = Real::mul_add::<I>(p, z, 0.019_573_907_029_731_92);
+        let p = Real::mul_add::<I>(p, z, 0.006_510_851_252_332_005);
+        let p = Real::mul_add::<I>(p, z, 0.012_173_280_374_943_12);
+        let p = Real::mul_add::<I>(p, z, 0.013_884_598_175_752_102);
+        let p = Real::mul_add::<I>(p, z, 0.017_359_771_156_707_383);
+        let p = Real::mul_add::<I>(p, z, 0.022_371_753_518_219_028);
+        let p = Real::mul_add::<I>(p, z, 0.030_381_959_331_554_027);
+        let p = Real::mul_add::<I>(p, z, 0.044_642_856_823_472_896);
+        let p = Real::mul_add::<I>(p, z, 0.075_000_000_003_430_59);
+        Real::mul_add::<I>(p, z, 0.166_666_666_666_653_83)
+    }
+    /// Error 2^-66.3.
+    #[inline(always)]
+    fn atanh_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(0.065_981_079_644_717, z, 0.066_284_146_168_854_75);
+        let p = Real::mul_add::<I>(p, z, 0.076_933_784_347_718_65);
+        let p = Real::mul_add::<I>(p, z, 0.090_908_921_881_888_69);
+        let p = Real::mul_add::<I>(p, z, 0.111_111_112_599_135_09);
+        let p = Real::mul_add::<I>(p, z, 0.142_857_142_850_500_25);
+        Real::mul_add::<I>(p, z, 0.200_000_000_000_011_28)
+    }
+}
 
+/// The bits of a number below its exponent.
+const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
 
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        self
-    }
-    #[inline(always)]
-    fn mul_add<I: Isa>(self, b: Self, c: Self) -> Self {
-        if I::FUSED { f64::mul_add(self, b, c) } else { self * b + c }
-    }
-    #[inline(always)]
-    fn exp2_scaled<I: Isa>(z: Self, high: Self, low: Self, shift: Self) -> Self {
-        // Both hang on the shift alone, so a loop computes them once.
-        let magic = MAGIC - shift;
-        let t = Real::mul_add::<I>(z, high, magic);
-        let n = t - magic;
-        let f = Real::mul_add::<I>(z, low, product_minus::<I>(z, high, n));
-        let p = exp2_part::<I>(f);
-        let scaled = f64::from_bits(p.to_bits().wrapping_add(t.to_bits() << 52));
-        // t grows with z even where it is too large to hold a whole number in its last bits.
-        let scaled = if t < MAGIC - 1021.0 { 0.0 } else { scaled };
-        if t > MAGIC + 1023.0 { f64::INFINITY } else { scaled }
-    }
-    #[inline(always)]
-    fn exp<I: Isa>(self) -> Self {
-        Self::exp2_scaled::<I>(self, LOG2_E.0, LOG2_E.1, 0.0)
-    }
-    #[inline(always)]
-    fn ln<I: Isa>(self) -> Self {
-        if self == 0.0 { -1e30 } else { f64::ln(self) }
-    }
-    #[inline(always)]
-    fn log1p<I: Isa>(self) -> Self {
-        self.ln_1p()
-    }
-    #[inline(always)]
-    fn expm1<I: Isa>(self) -> Self {
-        self.exp_m1()
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f64::sqrt(f64::max(self, 0.0))
-    }
-    #[inline(always)]
-    fn sin<I: Isa>(self) -> Self {
-        f64::sin(self)
-    }
-    #[inline(always)]
-    fn cos<I: Isa>(self) -> Self {
-        f64::cos(self)
-    }
-    #[inline(always)]
-    fn tanh<I: Isa>(self) -> Self {
-        f64::tanh(self)
-    }
-    #[inline(always)]
-    fn sigmoid<I: Isa>(self) -> Self {
-        {
-            let e = f64::exp(-f64::abs(self));
-            (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
-        }
-    }
-    #[inline(always)]
-    fn softplus<I: Isa>(self) -> Self {
-        f64::max(self, 0.0) + f64::exp(-f64::abs(self)).ln_1p()
-    }
-    #[inline(always)]
-    fn relu(self) -> Self {
-        if self > 0.0 { self } else { 0.0 }
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        f64::abs(self)
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        f64::floor(self)
-    }
-    #[inline(always)]
-    fn parity(self) -> Self {
-        1.0 - 2.0 * (self - 2.0 * f64::floor(0.5 * self))
-    }
-    #[inline(always)]
-    fn acos<I: Isa>(self) -> Self {
-        f64::acos(self.clamp(-1.0, 1.0))
-    }
-    #[inline(always)]
-    fn sin_acos(self) -> Self {
-        Real::sqrt((1.0 - self) * (1.0 + self))
-    }
-    #[inline(always)]
-    fn csc(self) -> Self {
-        1.0 / Real::sin_acos(self.clamp(-1.0 + f64::EPSILON / 2.0, 1.0 - f64::EPSILON / 2.0))
-    }
-    #[inline(always)]
-    fn pow<I: Isa>(self, y: Self) -> Self {
-        self.powf(y)
-    }
-    #[inline(always)]
-    fn cos_angle<I: Isa>(a: Self, cosine: Self) -> Self {
-        f64::cos(a * Real::acos::<I>(cosine))
-    }
-    #[inline(always)]
-    fn sin_angle<I: Isa>(a: Self, cosine: Self) -> Self {
-        f64::sin(a * Real::acos::<I>(cosine))
-    }
-    #[inline(always)]
-    fn sin_ratio<I: Isa>(a: Self, cosine: Self) -> Self {
-        <Self as Real>::sin_angle::<I>(a, cosine) * Real::csc(cosine)
-    }
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        if self <= other { self } else { other }
-    }
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        if other <= self { self } else { other }
-    }
+/// The bits of √½.
+const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+
+/// x = 2^k·m with m between √½ and √2: k and m, for a normal x.
+#[inline(always)]
+fn split(x: f64) -> (f64, f64) {
+    // 2⁵² + 1023, and 2⁵², whose last bits are free for a whole number.
+    const BASE: f64 = 4_503_599_627_371_519.0;
+    const WHOLE: u64 = 0x4330_0000_0000_0000;
+    let bits = x.to_bits().wrapping_add(1f64.to_bits() - ROOT_HALF);
+    (f64::from_bits((bits >> 52) | WHOLE) - BASE, f64::from_bits((bits & MANTISSA) + ROOT_HALF))
 }

@@ -1,166 +1,148 @@
-//! The functions in f32.
+//! The parts of the functions in f32.
+//!
+//! The polynomials are minimax for the relative error of the function that they are part of, by Remez's algorithm in 200
+//! bits, and rounded to f32; the error before that is stated with each.
 
+use super::derived::{self, real};
+use super::parts::Parts;
 use super::{Isa, Real};
-use crate::compiled::Entry;
-use crate::tile::Compiled;
 
-/// 1.5·2²³: a number of at most 2²² in size, added to this, is rounded to a whole one, which the last bits of the sum hold.
-const MAGIC: f32 = 12_582_912.0;
-/// log₂ e in two parts.
-const LOG2_E: (f32, f32) = (1.442_695, 1.925_963_0e-8);
+real!(f32, single);
 
-/// a·b − c, where that is small, to a rounding of the result.
-#[inline(always)]
-fn product_minus<I: Isa>(a: f32, b: f32, c: f32) -> f32 {
-    if I::FUSED {
-        return Real::mul_add::<I>(a, b, -c);
-    }
-    // Halves of 12 bits, whose products are exact.
-    let upper = |x: f32| f32::from_bits(x.to_bits() & 0xffff_f000);
-    let (a_upper, b_upper) = (upper(a), upper(b));
-    (a_upper * b_upper - c) + a_upper * (b - b_upper) + (a - a_upper) * b
-}
-
-/// 2^f for |f| ≤ 1/2: minimax of relative error 2^-28.9 with 2⁰ = 1, by Remez's algorithm.
-#[inline(always)]
-fn exp2_part<I: Isa>(f: f32) -> f32 {
-    let p = Real::mul_add::<I>(1.535_332e-4, f, 1.339_892_6e-3);
-    let p = Real::mul_add::<I>(p, f, 9.618_438e-3);
-    let p = Real::mul_add::<I>(p, f, 5.550_332_4e-2);
-    let p = Real::mul_add::<I>(p, f, 0.240_226_48);
-    let p = Real::mul_add::<I>(p, f, 0.693_147_2);
-    Real::mul_add::<I>(p, f, 1.0)
-}
-
-impl Real for f32 {
+impl Parts for f32 {
+    const ZERO: Self = 0.0;
+    const HALF: Self = 0.5;
+    const ONE: Self = 1.0;
+    const TWO: Self = 2.0;
     const LEAST: Self = f32::MIN;
-    const LOG2_E: Self = LOG2_E.0;
-    const LOG2_E_LOW: Self = LOG2_E.1;
+    const INFINITY: Self = f32::INFINITY;
+    const LN_0: Self = -1e30;
+    const INSIDE: Self = 1.0 - f32::EPSILON / 2.0;
+    const MAGIC: Self = 12_582_912.0;
+    const LEAST_POWER: Self = -125.0;
+    const GREATEST_POWER: Self = 127.0;
+    const LOG2_E: (Self, Self) = (std::f32::consts::LOG2_E, 1.925_963e-8);
+    const LN_2: (Self, Self) = (0.693_176_27, -2.908_897_1e-5);
+    const THIRD: (Self, Self) = (1.0 / 3.0, -9.934_108e-9);
+    const SPLIT: Self = std::f32::consts::SQRT_2 - 1.0;
+    const QUARTERS: Self = std::f32::consts::FRAC_2_PI;
+    const QUARTER_FUSED: [Self; 3] = [std::f32::consts::FRAC_PI_2, -4.371_139e-8, -1.715_124_5e-15];
+    const QUARTER_PLAIN: [Self; 4] = [1.570_312_5, 0.000_483_989_72, -1.629_814_5e-7, 6.077_100_6e-11];
+    const FAR: Self = 4e6;
+    const TANH_ONE: Self = 10.0;
 
     #[inline(always)]
-    fn compiled(entry: &Entry) -> Compiled<Self> {
-        entry.single
+    fn upper(self) -> Self {
+        f32::from_bits(self.to_bits() & 0xffff_f000)
     }
+    #[inline(always)]
+    fn flip(self, by: Self) -> Self {
+        f32::from_bits(self.to_bits() ^ (by.to_bits() & (1 << 31)))
+    }
+    #[inline(always)]
+    fn scaled(self, t: Self) -> Self {
+        f32::from_bits(self.to_bits().wrapping_add(t.to_bits() << 23))
+    }
+    #[inline(always)]
+    fn sign_of_odd(t: Self) -> Self {
+        f32::from_bits((t.to_bits() << 31) | 1.0f32.to_bits())
+    }
+    #[inline(always)]
+    fn quadrant(sin: Self, cos: Self, t: Self, u: Self) -> Self {
+        let quarters = t.to_bits().wrapping_add(u.to_bits());
+        let value = if quarters & 1 == 0 { sin } else { cos };
+        f32::from_bits(value.to_bits() ^ ((quarters & 2) << 30))
+    }
+    #[inline(always)]
+    fn log_split(self) -> (Self, Self) {
+        let (exponent, mantissa) = split(if self > f32::MIN_POSITIVE { self } else { f32::MIN_POSITIVE });
+        (exponent, mantissa - 1.0)
+    }
+    #[inline(always)]
+    fn log1p_split(self) -> (Self, Self) {
+        let x = if self > -1.0 { self } else { 0.0 };
+        let (exponent, _) = split(1.0 + x);
+        // The exponent in its place, to be taken from those of x and 1.
+        let place = (1.0 + x).to_bits().wrapping_sub(ROOT_HALF) & !MANTISSA;
+        let part = f32::from_bits(x.to_bits().wrapping_sub(place));
+        let one = f32::from_bits(1.0f32.to_bits().wrapping_sub(place));
+        // Beside so large an x the 1 is nothing, and its scale would underflow.
+        let one = if x > 1e10 { 0.0 } else { one };
+        (exponent, part + (one - 1.0))
+    }
+    /// Error 2^-28.9.
+    #[inline(always)]
+    fn exp2_part<I: Isa>(f: Self) -> Self {
+        let p = Real::mul_add::<I>(0.000_153_533_2, f, 0.001_339_892_6);
+        let p = Real::mul_add::<I>(p, f, 0.009_618_438);
+        let p = Real::mul_add::<I>(p, f, 0.055_503_324);
+        let p = Real::mul_add::<I>(p, f, 0.240_226_48);
+        let p = Real::mul_add::<I>(p, f, std::f32::consts::LN_2);
+        Real::mul_add::<I>(p, f, 1.0)
+    }
+    /// Error 2^-32.0.
+    #[inline(always)]
+    fn expm1_part<I: Isa>(r: Self) -> Self {
+        let p = Real::mul_add::<I>(0.000_198_458_82, r, 0.001_394_066_8);
+        let p = Real::mul_add::<I>(p, r, 0.008_333_39);
+        let p = Real::mul_add::<I>(p, r, 0.041_666_36);
+        let p = Real::mul_add::<I>(p, r, 0.166_666_66);
+        let p = Real::mul_add::<I>(p, r, 0.5);
+        Real::mul_add::<I>(p, r * r, r)
+    }
+    /// Error 2^-30.3.
+    #[inline(always)]
+    fn ln_part<I: Isa>(k: Self, f: Self) -> Self {
+        let z = f * f;
+        let p = Real::mul_add::<I>(0.067_466_415, f, -0.116_756_52);
+        let p = Real::mul_add::<I>(p, f, 0.118_881_62);
+        let p = Real::mul_add::<I>(p, f, -0.124_055_89);
+        let p = Real::mul_add::<I>(p, f, 0.142_195_52);
+        let p = Real::mul_add::<I>(p, f, -0.166_679_96);
+        let p = Real::mul_add::<I>(p, f, 0.200_021_19);
+        let p = Real::mul_add::<I>(p, f, -0.250_000_1);
+        let p = Real::mul_add::<I>(p, f, 0.333_333_13);
+        let rest = Real::mul_add::<I>(f * z, p, k * Self::LN_2.1);
+        let rest = Real::mul_add::<I>(z, -0.5, rest);
+        Real::mul_add::<I>(k, Self::LN_2.0, f + rest)
+    }
+    /// Error 2^-28.0.
+    #[inline(always)]
+    fn sin_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(-0.000_195_146_32, z, 0.008_332_156);
+        Real::mul_add::<I>(p, z, -0.166_666_55)
+    }
+    /// Error 2^-33.0.
+    #[inline(always)]
+    fn cos_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(2.443_241_3e-5, z, -0.001_388_731);
+        Real::mul_add::<I>(p, z, 0.041_666_646)
+    }
+    /// Error 2^-27.6.
+    #[inline(always)]
+    fn asin_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(0.042_218_57, z, 0.024_147_6);
+        let p = Real::mul_add::<I>(p, z, 0.045_477_1);
+        let p = Real::mul_add::<I>(p, z, 0.074_952_416);
+        Real::mul_add::<I>(p, z, 0.166_667_54)
+    }
+    /// Error 2^-36.8.
+    #[inline(always)]
+    fn atanh_part<I: Isa>(z: Self) -> Self {
+        let p = Real::mul_add::<I>(0.117_092_88, z, 0.142_735_67);
+        Real::mul_add::<I>(p, z, 0.200_000_76)
+    }
+}
 
+/// The bits of a number below its exponent.
+const MANTISSA: u32 = 0x007f_ffff;
 
-    #[inline(always)]
-    fn from_f64(value: f64) -> Self {
-        value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
-    }
-    #[inline(always)]
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-    #[inline(always)]
-    fn mul_add<I: Isa>(self, b: Self, c: Self) -> Self {
-        if I::FUSED { f32::mul_add(self, b, c) } else { self * b + c }
-    }
-    #[inline(always)]
-    fn exp2_scaled<I: Isa>(z: Self, high: Self, low: Self, shift: Self) -> Self {
-        // Both hang on the shift alone, so a loop computes them once.
-        let magic = MAGIC - shift;
-        let t = Real::mul_add::<I>(z, high, magic);
-        let n = t - magic;
-        let f = Real::mul_add::<I>(z, low, product_minus::<I>(z, high, n));
-        let p = exp2_part::<I>(f);
-        let scaled = f32::from_bits(p.to_bits().wrapping_add(t.to_bits() << 23));
-        // t grows with z even where it is too large to hold a whole number in its last bits.
-        let scaled = if t < MAGIC - 125.0 { 0.0 } else { scaled };
-        if t > MAGIC + 127.0 { f32::INFINITY } else { scaled }
-    }
-    #[inline(always)]
-    fn exp<I: Isa>(self) -> Self {
-        Self::exp2_scaled::<I>(self, LOG2_E.0, LOG2_E.1, 0.0)
-    }
-    #[inline(always)]
-    fn ln<I: Isa>(self) -> Self {
-        if self == 0.0 { -1e30 } else { f32::ln(self) }
-    }
-    #[inline(always)]
-    fn log1p<I: Isa>(self) -> Self {
-        self.ln_1p()
-    }
-    #[inline(always)]
-    fn expm1<I: Isa>(self) -> Self {
-        self.exp_m1()
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f32::sqrt(f32::max(self, 0.0))
-    }
-    #[inline(always)]
-    fn sin<I: Isa>(self) -> Self {
-        f32::sin(self)
-    }
-    #[inline(always)]
-    fn cos<I: Isa>(self) -> Self {
-        f32::cos(self)
-    }
-    #[inline(always)]
-    fn tanh<I: Isa>(self) -> Self {
-        f32::tanh(self)
-    }
-    #[inline(always)]
-    fn sigmoid<I: Isa>(self) -> Self {
-        {
-            let e = f32::exp(-f32::abs(self));
-            (if self < 0.0 { e } else { 1.0 }) / (1.0 + e)
-        }
-    }
-    #[inline(always)]
-    fn softplus<I: Isa>(self) -> Self {
-        f32::max(self, 0.0) + f32::exp(-f32::abs(self)).ln_1p()
-    }
-    #[inline(always)]
-    fn relu(self) -> Self {
-        if self > 0.0 { self } else { 0.0 }
-    }
-    #[inline(always)]
-    fn abs(self) -> Self {
-        f32::abs(self)
-    }
-    #[inline(always)]
-    fn floor(self) -> Self {
-        f32::floor(self)
-    }
-    #[inline(always)]
-    fn parity(self) -> Self {
-        1.0 - 2.0 * (self - 2.0 * f32::floor(0.5 * self))
-    }
-    #[inline(always)]
-    fn acos<I: Isa>(self) -> Self {
-        f32::acos(self.clamp(-1.0, 1.0))
-    }
-    #[inline(always)]
-    fn sin_acos(self) -> Self {
-        Real::sqrt((1.0 - self) * (1.0 + self))
-    }
-    #[inline(always)]
-    fn csc(self) -> Self {
-        1.0 / Real::sin_acos(self.clamp(-1.0 + f32::EPSILON / 2.0, 1.0 - f32::EPSILON / 2.0))
-    }
-    #[inline(always)]
-    fn pow<I: Isa>(self, y: Self) -> Self {
-        self.powf(y)
-    }
-    #[inline(always)]
-    fn cos_angle<I: Isa>(a: Self, cosine: Self) -> Self {
-        f32::cos(a * Real::acos::<I>(cosine))
-    }
-    #[inline(always)]
-    fn sin_angle<I: Isa>(a: Self, cosine: Self) -> Self {
-        f32::sin(a * Real::acos::<I>(cosine))
-    }
-    #[inline(always)]
-    fn sin_ratio<I: Isa>(a: Self, cosine: Self) -> Self {
-        <Self as Real>::sin_angle::<I>(a, cosine) * Real::csc(cosine)
-    }
-    #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        if self <= other { self } else { other }
-    }
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        if other <= self { self } else { other }
-    }
+/// The bits of √½.
+const ROOT_HALF: u32 = 0x3f35_04f3;
+
+/// x = 2^k·m with m between √½ and √2: k and m, for a normal x.
+#[inline(always)]
+fn split(x: f32) -> (f32, f32) {
+    let bits = x.to_bits().wrapping_sub(ROOT_HALF);
+    ((bits.cast_signed() >> 23) as f32, f32::from_bits((bits & MANTISSA) + ROOT_HALF))
 }
