@@ -7,6 +7,7 @@ mod docs;
 mod formulas;
 mod fuzz;
 mod gradient;
+mod head;
 mod inputs;
 mod language;
 mod mutation;

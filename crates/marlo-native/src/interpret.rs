@@ -86,7 +86,7 @@ unsafe fn work<F: Real, I: Isa>(
             }
         }
         for (a, top) in top.iter().enumerate() {
-            let greatest = top.iter().fold(F::LEAST, |a, b| b.max(a));
+            let greatest = F::from_f64(total(Merge::Max, *top));
             tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
         }
     }
@@ -111,7 +111,7 @@ unsafe fn work<F: Real, I: Isa>(
         }
     }
     for (a, lanes) in lanes.iter().enumerate() {
-        tile.found[a] = total(merges[a], lanes);
+        tile.found[a] = total(merges[a], *lanes);
     }
 }
 

@@ -3,6 +3,8 @@
 pub mod compiled;
 pub mod emit;
 pub mod error;
+#[cfg(feature = "head")]
+pub mod head;
 mod interpret;
 pub mod isa;
 pub mod kernel;
@@ -19,4 +21,6 @@ pub mod tile;
 
 pub use compiled::Library;
 pub use error::NativeError;
+#[cfg(feature = "head")]
+pub use head::Head;
 pub use kernel::{Inputs, Kernel, Outputs, Totals};

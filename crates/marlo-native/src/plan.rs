@@ -174,7 +174,7 @@ impl Plan {
     }
 
     /// The sweep that keeps what is scaled.
-    fn keeper(&self) -> Option<&Pass> {
+    pub(crate) fn keeper(&self) -> Option<&Pass> {
         self.sweeps().find(|pass| pass.writes == Writes::Kept)
     }
 

@@ -147,36 +147,58 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
         assert_unchecked(tile.rows.len() == R && tile.low.len() == R);
         assert_unchecked(tile.shifts.len() == A && tile.found.len() == A);
     }
-    let rows: [F; R] = std::array::from_fn(|at| tile.rows[at]);
-    let low: [F; R] = std::array::from_fn(|at| tile.low[at]);
+    let (mut rows, mut low) = ([F::default(); R], [F::default(); R]);
+    rows.copy_from_slice(tile.rows);
+    low.copy_from_slice(tile.low);
+    let whole = tile.cells / WIDTH * WIDTH;
+    let mut rest = [[F::default(); WIDTH]; X];
+    if whole < tile.cells {
+        // SAFETY: the rest lies in the tile.
+        unsafe { load_rest(tile.inputs, whole, tile.cells - whole, &mut rest) };
+    }
+    let rest_places = places_of(&rest);
     if shifts == Shifts::Own {
         let mut top = [[F::LEAST; WIDTH]; A];
-        for start in (0..tile.cells).step_by(WIDTH) {
-            // SAFETY: the chunk lies in the tile.
-            let x = unsafe { load::<X, F>(tile.inputs, start, tile.cells) };
+        for start in (0..whole).step_by(WIDTH) {
+            let x = places::<X, F>(tile.inputs, start);
+            let mut next = top;
             for lane in 0..WIDTH {
-                let values = S::exponents::<F, I>(&rows, std::array::from_fn(|at| x[at][lane]));
+                // SAFETY: the chunk lies in the tile.
+                let values = S::exponents::<F, I>(&rows, unsafe { cell(&x, lane) });
                 for a in 0..A {
-                    top[a][lane] = values[a].max(top[a][lane]);
+                    next[a][lane] = Real::max(values[a], top[a][lane]);
+                }
+            }
+            top = next;
+        }
+        if whole < tile.cells {
+            for lane in 0..WIDTH {
+                // SAFETY: the copied rest; lanes past it hold its first cell.
+                let values = S::exponents::<F, I>(&rows, unsafe { cell(&rest_places, lane) });
+                for a in 0..A {
+                    top[a][lane] = Real::max(values[a], top[a][lane]);
                 }
             }
         }
         for a in 0..A {
-            let greatest = top[a].into_iter().fold(F::LEAST, |a, b| b.max(a));
+            let greatest = F::from_f64(total(Merge::Max, top[a]));
             tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
         }
     }
-    let shifts: [F; A] = std::array::from_fn(|at| tile.shifts[at]);
-    let neutral = S::MERGES.map(|merge| if merge == Merge::Max { F::LEAST } else { F::default() });
-    let mut lanes: [[F; WIDTH]; A] = std::array::from_fn(|a| [neutral[a]; WIDTH]);
-    let whole = tile.cells / WIDTH * WIDTH;
+    let mut given = [F::default(); A];
+    given.copy_from_slice(tile.shifts);
+    let mut lanes = [[F::default(); WIDTH]; A];
+    for a in 0..A {
+        if S::MERGES[a] == Merge::Max {
+            lanes[a] = [F::LEAST; WIDTH];
+        }
+    }
     for start in (0..whole).step_by(WIDTH) {
-        // SAFETY: the chunk lies in the tile.
-        let x = unsafe { load::<X, F>(tile.inputs, start, tile.cells) };
+        let x = places::<X, F>(tile.inputs, start);
         let mut written = [[F::default(); WIDTH]; O];
         for lane in 0..WIDTH {
-            let x = std::array::from_fn(|at| x[at][lane]);
-            let (taken, values) = S::cell::<F, I>(&rows, &low, &shifts, x);
+            // SAFETY: the chunk lies in the tile.
+            let (taken, values) = S::cell::<F, I>(&rows, &low, &given, unsafe { cell(&x, lane) });
             for a in 0..A {
                 lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a]);
             }
@@ -190,14 +212,12 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
         }
     }
     if whole < tile.cells {
-        let rest = tile.cells - whole;
-        // SAFETY: only the rest is read; lanes past it hold its first cell.
-        let x = unsafe { load::<X, F>(tile.inputs, whole, tile.cells) };
+        let count = tile.cells - whole;
         let mut written = [[F::default(); WIDTH]; O];
         let mut taken = [[F::default(); WIDTH]; A];
         for lane in 0..WIDTH {
-            let x = std::array::from_fn(|at| x[at][lane]);
-            let (values, writes) = S::cell::<F, I>(&rows, &low, &shifts, x);
+            // SAFETY: the copied rest.
+            let (values, writes) = S::cell::<F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
             for a in 0..A {
                 taken[a][lane] = values[a];
             }
@@ -206,48 +226,79 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
             }
         }
         for a in 0..A {
-            for lane in 0..rest {
+            for lane in 0..count {
                 lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a][lane]);
             }
         }
         for o in 0..O {
             // SAFETY: the rest lies in the tile.
-            unsafe { tile.outputs[o].add(whole).copy_from_nonoverlapping(written[o].as_ptr(), rest) };
+            unsafe { tile.outputs[o].add(whole).copy_from_nonoverlapping(written[o].as_ptr(), count) };
         }
     }
     for a in 0..A {
-        tile.found[a] = total(S::MERGES[a], &lanes[a]);
+        tile.found[a] = total(S::MERGES[a], lanes[a]);
     }
 }
 
-/// A chunk of each input. Lanes past the end hold the chunk's first cell.
+/// Copies the last cells of a tile, fewer than a chunk. Lanes past them hold the first.
 #[inline(always)]
-unsafe fn load<const X: usize, F: Real>(inputs: &[*const F], start: usize, end: usize) -> [[F; WIDTH]; X] {
-    std::array::from_fn(|at| {
+unsafe fn load_rest<const X: usize, F: Real>(
+    inputs: &[*const F],
+    start: usize,
+    count: usize,
+    rest: &mut [[F; WIDTH]; X],
+) {
+    for at in 0..X {
         let from = inputs[at].wrapping_add(start);
-        if end - start >= WIDTH {
-            // SAFETY: WIDTH cells follow.
-            unsafe { from.cast::<[F; WIDTH]>().read_unaligned() }
-        } else {
-            // SAFETY: there is at least one cell.
-            let mut chunk = [unsafe { from.read() }; WIDTH];
-            // SAFETY: so many cells are left.
-            unsafe { from.copy_to_nonoverlapping(chunk.as_mut_ptr(), end - start) };
-            chunk
+        // SAFETY: there is at least one cell, and `count` are left.
+        unsafe {
+            rest[at].fill(from.read());
+            from.copy_to_nonoverlapping(rest[at].as_mut_ptr(), count);
         }
-    })
+    }
+}
+
+/// Where a chunk of each input lies.
+#[inline(always)]
+fn places<const X: usize, F>(inputs: &[*const F], start: usize) -> [*const F; X] {
+    let mut places = [std::ptr::null(); X];
+    for at in 0..X {
+        places[at] = inputs[at].wrapping_add(start);
+    }
+    places
+}
+
+#[inline(always)]
+fn places_of<const X: usize, F>(chunks: &[[F; WIDTH]; X]) -> [*const F; X] {
+    let mut places = [std::ptr::null(); X];
+    for at in 0..X {
+        places[at] = chunks[at].as_ptr();
+    }
+    places
+}
+
+/// One cell of a chunk.
+#[inline(always)]
+unsafe fn cell<const X: usize, F: Real>(chunk: &[*const F; X], lane: usize) -> [F; X] {
+    let mut cell = [F::default(); X];
+    for at in 0..X {
+        // SAFETY: as the caller says.
+        cell[at] = unsafe { chunk[at].add(lane).read() };
+    }
+    cell
 }
 
 #[inline(always)]
 fn merge<F: Real>(merge: Merge, a: F, b: F) -> F {
     match merge {
-        Merge::Max => b.max(a),
+        Merge::Max => Real::max(b, a),
         _ => a + b,
     }
 }
 
 /// The lanes of a tile as one number: sums in a tree, in f64.
-pub(crate) fn total<F: Real>(merge: Merge, lanes: &[F; WIDTH]) -> f64 {
+#[inline(always)]
+pub(crate) fn total<F: Real>(merge: Merge, lanes: [F; WIDTH]) -> f64 {
     let mut values = lanes.map(Real::to_f64);
     let mut half = WIDTH / 2;
     while half > 0 {

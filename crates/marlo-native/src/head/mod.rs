@@ -145,17 +145,19 @@ impl<F: Real> Head<F> {
         let mut scalars = vec![0.0; plan.graph.len()];
         compute_scalars(&plan.graph, &plan.scalars, &mut scalars, step.params, (rows, classes));
         let mut run = Run::new(self, step, &places, classes, mode, &mut work, out.w);
-        let acts = Acts::of(plan);
-        let mut sweeps = 0;
-        for (number, phase) in plan.phases.iter().enumerate() {
+        let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
+        let mut left = steps.filter(|act| !matches!(act, Act::Row(_))).count();
+        let mut first = true;
+        for phase in &plan.phases {
             for act in &phase.steps {
                 match act {
                     Act::Row(ids) => run.each_row(|values| {
                         kernel.layout.compute(&plan.graph, ids, &scalars, values, f64::RESOLUTION);
                     }),
                     Act::Sweep(_) | Act::Scale(_) => {
-                        sweeps += 1;
-                        run.pass(act, &scalars, sweeps == 1, sweeps == acts.sweeps);
+                        left -= 1;
+                        run.pass(act, &scalars, first, left == 0);
+                        first = false;
                     }
                 }
             }
@@ -163,10 +165,6 @@ impl<F: Real> Head<F> {
                 kernel.layout.over_batch(&plan.graph, id, &mut scalars, run.values, rows);
             }
             compute_scalars(&plan.graph, &phase.after, &mut scalars, step.params, (rows, classes));
-            let _ = number;
-        }
-        if acts.sweeps == 0 {
-            run.nothing_written();
         }
         let filtered = run.finish(&scalars, out.x);
         let row = plan.program.gradient.loss.row;
@@ -225,19 +223,6 @@ impl<F: Real> Head<F> {
             sampled.binary_search(label).map_err(|_| NativeError::NotSampled { row, label: *label })
         };
         step.labels.iter().enumerate().map(place).collect()
-    }
-}
-
-/// What a plan does over the cells.
-struct Acts {
-    /// The number of passes over the tiles.
-    sweeps: usize,
-}
-
-impl Acts {
-    fn of(plan: &Plan) -> Acts {
-        let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
-        Acts { sweeps: steps.filter(|act| !matches!(act, Act::Row(_))).count() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Loops over vectors of the length of an embedding and over the cells of a block.
+//! Loops over vectors of the length of an embedding, and over the cells of a block.
 
 use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
@@ -8,31 +8,116 @@ const LANES: usize = 64;
 
 /// Defines loops that are compiled for each set of instructions.
 macro_rules! compiled {
-    ($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $body:expr) => {
+    ($(#[$doc:meta])* fn $name:ident<$f:ident, $i:ident>($($arg:ident: $type:ty),*) -> $out:ty $body:block) => {
         $(#[$doc])*
-        pub(super) fn $name<F: Real>(instructions: Instructions, $($arg: $type),*) $(-> $out)? {
+        pub(super) fn $name<$f: Real>(instructions: Instructions, $($arg: $type),*) -> $out {
             #[inline(always)]
-            fn work<F: Real, I: Isa>($($arg: $type),*) $(-> $out)? {
-                let body: fn($($type),*) $(-> $out)? = $body;
-                body($($arg),*)
-            }
+            fn work<$f: Real, $i: Isa>($($arg: $type),*) -> $out $body
+
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-                fn avx512<F: Real>($($arg: $type),*) $(-> $out)? { work::<F, Fused>($($arg),*) }
+                fn avx512<$f: Real>($($arg: $type),*) -> $out {
+                    work::<$f, Fused>($($arg),*)
+                }
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2<F: Real>($($arg: $type),*) $(-> $out)? { work::<F, Fused>($($arg),*) }
-                // SAFETY: `Instructions` names only what this machine has.
+                fn avx2<$f: Real>($($arg: $type),*) -> $out {
+                    work::<$f, Fused>($($arg),*)
+                }
                 match instructions {
-                    Instructions::Avx512 => return unsafe { avx512::<F>($($arg),*) },
-                    Instructions::Avx2 => return unsafe { avx2::<F>($($arg),*) },
+                    // SAFETY: a kernel holds instructions that this machine has.
+                    Instructions::Avx512 => return unsafe { avx512::<$f>($($arg),*) },
+                    // SAFETY: as above.
+                    Instructions::Avx2 => return unsafe { avx2::<$f>($($arg),*) },
                     Instructions::Baseline => {}
                 }
             }
             match cfg!(target_arch = "aarch64") {
-                true => work::<F, Fused>($($arg),*),
-                false => work::<F, Plain>($($arg),*),
+                true => work::<$f, Fused>($($arg),*),
+                false => work::<$f, Plain>($($arg),*),
             }
         }
     };
+}
+
+compiled! {
+    /// Σ aᵢ·bᵢ, for vectors of equal length.
+    fn dot<F, I>(a: &[F], b: &[F]) -> f64 {
+        let mut lanes = [F::default(); LANES];
+        let (a_chunks, a_rest) = a.as_chunks::<LANES>();
+        let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+        for (a, b) in a_chunks.iter().zip(b_chunks) {
+            for lane in 0..LANES {
+                lanes[lane] = a[lane].mul_add::<I>(b[lane], lanes[lane]);
+            }
+        }
+        let rest = a_rest.iter().zip(b_rest).map(|(a, b)| a.to_f64() * b.to_f64());
+        lanes.iter().map(|lane| lane.to_f64()).sum::<f64>() + rest.sum::<f64>()
+    }
+}
+
+compiled! {
+    /// to = from·by
+    fn scaled<F, I>(from: &[F], by: F, to: &mut [F]) -> () {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = *from * by;
+        }
+    }
+}
+
+compiled! {
+    /// v += by·w
+    fn add_scaled<F, I>(v: &mut [F], by: F, w: &[F]) -> () {
+        for (v, w) in v.iter_mut().zip(w) {
+            *v = by.mul_add::<I>(*w, *v);
+        }
+    }
+}
+
+compiled! {
+    /// Products of vectors become cosines: each by the inverse of its class's norm, and no rounding past ±1.
+    fn cosines<F, I>(cells: &mut [F], inverse: &[F]) -> () {
+        let one = F::from_f64(1.0);
+        for (cell, inverse) in cells.iter_mut().zip(inverse) {
+            *cell = Real::max(Real::min(*cell * *inverse, one), -one);
+        }
+    }
+}
+
+compiled! {
+    /// The derivatives of a row's cells, kept·factor + offset, each by the inverse of its class's norm. Gives the sum of
+    /// their absolute values before that.
+    fn gradient<F, I>(kept: &[F], inverse: &[F], factor: F, offset: F, to: &mut [F]) -> f64 {
+        let mut lanes = [F::default(); LANES];
+        let mut sum = 0.0;
+        for ((to, kept), inverse) in to.chunks_mut(LANES).zip(kept.chunks(LANES)).zip(inverse.chunks(LANES)) {
+            if let (Some(to), Some(kept), Some(inverse)) =
+                (to.as_mut_array::<LANES>(), kept.as_array::<LANES>(), inverse.as_array::<LANES>())
+            {
+                for lane in 0..LANES {
+                    let derivative = kept[lane].mul_add::<I>(factor, offset);
+                    lanes[lane] = lanes[lane] + Real::abs(derivative);
+                    to[lane] = derivative * inverse[lane];
+                }
+            } else {
+                for ((to, kept), inverse) in to.iter_mut().zip(kept).zip(inverse) {
+                    let derivative = kept.mul_add::<I>(factor, offset);
+                    sum += Real::abs(derivative).to_f64();
+                    *to = derivative * *inverse;
+                }
+            }
+        }
+        sum + lanes.iter().map(|lane| lane.to_f64()).sum::<f64>()
+    }
+}
+
+/// 1/‖v‖, and 0 for a vector without direction.
+pub(super) fn inverse_norm<F: Real>(instructions: Instructions, v: &[F]) -> f64 {
+    let square = dot(instructions, v, v);
+    if square > 0.0 && square.is_finite() {
+        return 1.0 / square.sqrt();
+    }
+    // Too small or too large to be squared in this precision, or 0.
+    let square: f64 = v.iter().map(|x| x.to_f64() * x.to_f64()).sum();
+    if square > 0.0 && square.is_finite() { 1.0 / square.sqrt() } else { 0.0 }
 }
