@@ -258,8 +258,10 @@ fn the_tangent_bounds_the_gradient_at_the_poles() {
                     compare(&found[0], &exact, 1e-8, &place);
                     compare(&found[1], &exact, 2e-3, &place);
                 }
+                // A margin of cos(mθ) pulls less and less there.
                 if let Some(before) = &before
                     && tilt > 0.0
+                    && name != "sphereface"
                 {
                     for (before, found) in before.iter().zip(&found) {
                         assert!(off(&before.by_x, &found.by_x) <= 0.02, "{place}, x");

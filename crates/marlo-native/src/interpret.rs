@@ -66,22 +66,21 @@ unsafe fn work<F: Real, I: Isa>(
     let count = inputs + values + sweep.reductions.len() + writes;
     registers.resize(count.max(1) * CHUNK, F::default());
     let (arrays, _) = registers.as_chunks_mut::<CHUNK>();
+    let mut places: Vec<*const Chunk<F>> = Vec::with_capacity(inputs);
     if shifts == Shifts::Own {
         let needed = sweep.exponents();
         let mut top = vec![[F::LEAST; WIDTH]; sweep.reductions.len()];
         for start in (0..tile.cells).step_by(CHUNK) {
             // SAFETY: the chunk lies in the tile.
-            let cells = unsafe { load(tile, start, arrays) };
+            let cells = unsafe { load(tile, start, arrays, &mut places) };
             for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| needed[*at]) {
-                step::<F, I>(instruction, arrays, inputs, at, tile.rows);
+                step::<F, I>(instruction, arrays, &places, at, tile.rows);
             }
             for (a, reduce) in sweep.reductions.iter().enumerate() {
                 if let Reduce::Lse { exponent, scale } = reduce {
                     let by = scale.map_or(F::LOG2_E.0, |row| tile.rows[row]);
-                    let terms = operand(*exponent, arrays, inputs, tile.rows);
-                    for lane in 0..cells {
-                        top[a][lane % WIDTH] = (terms.at(lane) * by).max(top[a][lane % WIDTH]);
-                    }
+                    let terms = operand(*exponent, arrays, &places, tile.rows);
+                    greatest(terms, by, cells, &mut top[a]);
                 }
             }
         }
@@ -95,19 +94,19 @@ unsafe fn work<F: Real, I: Isa>(
     let mut lanes: Vec<[F; WIDTH]> = merges.iter().map(|merge| [neutral(merge); WIDTH]).collect();
     for start in (0..tile.cells).step_by(CHUNK) {
         // SAFETY: the chunk lies in the tile.
-        let cells = unsafe { load(tile, start, arrays) };
+        let cells = unsafe { load(tile, start, arrays, &mut places) };
         for (at, instruction) in sweep.body.iter().enumerate() {
-            step::<F, I>(instruction, arrays, inputs, at, tile.rows);
+            step::<F, I>(instruction, arrays, &places, at, tile.rows);
         }
         for (a, reduce) in sweep.reductions.iter().enumerate() {
             let place = inputs + values + a;
-            reduce_chunk::<F, I>(reduce, tile, (arrays, inputs), (place, a), cells, &mut lanes[a]);
+            reduce_chunk::<F, I>(reduce, tile, (arrays, &places), (place, a), cells, &mut lanes[a]);
         }
         for (o, kept) in sweep.writes.iter().enumerate() {
             let place = inputs + values + sweep.reductions.len() + o;
-            write_chunk(kept, tile.rows, arrays, inputs, values, place);
+            let from = written(kept, tile.rows, arrays, &places, values, place);
             // SAFETY: the chunk lies in the tile.
-            unsafe { tile.outputs[o].add(start).copy_from_nonoverlapping(arrays[place].as_ptr(), cells) };
+            unsafe { tile.outputs[o].add(start).copy_from(from.cast(), cells) };
         }
     }
     for (a, lanes) in lanes.iter().enumerate() {
@@ -124,20 +123,49 @@ pub(crate) fn merge(reduce: &Reduce) -> Merge {
     }
 }
 
-/// Copies a chunk of each input; gives its number of cells. Lanes past the end hold the first cell.
+/// Finds a chunk of each input; gives its number of cells. One that is not whole is copied to the first arrays, and lanes
+/// past its end hold the first cell.
 #[inline(always)]
-unsafe fn load<F: Real>(tile: &Tile<'_, F>, start: usize, arrays: &mut [Chunk<F>]) -> usize {
+unsafe fn load<F: Real>(
+    tile: &Tile<'_, F>,
+    start: usize,
+    arrays: &mut [Chunk<F>],
+    places: &mut Vec<*const Chunk<F>>,
+) -> usize {
     let cells = CHUNK.min(tile.cells - start);
+    places.clear();
     for (array, from) in arrays.iter_mut().zip(tile.inputs) {
         let from = from.wrapping_add(start);
-        if cells < CHUNK {
-            // SAFETY: there is at least one cell.
-            array.fill(unsafe { from.read() });
+        if cells == CHUNK {
+            places.push(from.cast());
+            continue;
         }
-        // SAFETY: so many cells are left.
-        unsafe { from.copy_to_nonoverlapping(array.as_mut_ptr(), cells) };
+        // SAFETY: there is at least one cell, and so many are left.
+        unsafe {
+            array.fill(from.read());
+            from.copy_to_nonoverlapping(array.as_mut_ptr(), cells);
+        }
+        places.push(array);
     }
     cells
+}
+
+/// The greatest terms of a chunk, lane by lane.
+#[inline(always)]
+fn greatest<F: Real>(terms: Operand<'_, F>, by: F, cells: usize, top: &mut [F; WIDTH]) {
+    let mut now = *top;
+    match terms {
+        Operand::Each(terms) => {
+            // Lanes past the end hold the first cell, which is among the terms.
+            for terms in terms.chunks_exact(WIDTH).take(cells.div_ceil(WIDTH)) {
+                for lane in 0..WIDTH {
+                    now[lane] = Real::max(terms[lane] * by, now[lane]);
+                }
+            }
+        }
+        Operand::All(term) => now = now.map(|top| Real::max(term * by, top)),
+    }
+    *top = now;
 }
 
 /// An argument: an array, or one number for all.
@@ -158,10 +186,16 @@ impl<F: Real> Operand<'_, F> {
 }
 
 #[inline(always)]
-fn operand<'a, F: Real>(arg: Arg, arrays: &'a [Chunk<F>], inputs: usize, rows: &[F]) -> Operand<'a, F> {
+fn operand<'a, F: Real>(
+    arg: Arg,
+    arrays: &'a [Chunk<F>],
+    places: &'a [*const Chunk<F>],
+    rows: &[F],
+) -> Operand<'a, F> {
     match arg {
-        Arg::Input(at) => Operand::Each(&arrays[at]),
-        Arg::Value(at) => Operand::Each(&arrays[inputs + at]),
+        // SAFETY: `load` found whole chunks, and nothing is written before all of them were read.
+        Arg::Input(at) => Operand::Each(unsafe { &*places[at] }),
+        Arg::Value(at) => Operand::Each(&arrays[places.len() + at]),
         Arg::Row(at) => Operand::All(rows[at]),
         Arg::Const(number) => Operand::All(F::from_f64(number.get())),
     }
@@ -208,11 +242,17 @@ macro_rules! each {
 
 /// One instruction over a chunk.
 #[inline(always)]
-fn step<F: Real, I: Isa>(instruction: &Instruction, arrays: &mut [Chunk<F>], inputs: usize, at: usize, rows: &[F]) {
-    let (before, out) = arrays.split_at_mut(inputs + at);
+fn step<F: Real, I: Isa>(
+    instruction: &Instruction,
+    arrays: &mut [Chunk<F>],
+    places: &[*const Chunk<F>],
+    at: usize,
+    rows: &[F],
+) {
+    let (before, out) = arrays.split_at_mut(places.len() + at);
     let out = &mut out[0];
     let arg = |place: usize| match instruction.args.get(place) {
-        Some(arg) => operand(*arg, before, inputs, rows),
+        Some(arg) => operand(*arg, before, places, rows),
         None => Operand::All(F::default()),
     };
     let (zero, one) = (F::default(), F::from_f64(1.0));
@@ -281,7 +321,7 @@ fn step<F: Real, I: Isa>(instruction: &Instruction, arrays: &mut [Chunk<F>], inp
 fn reduce_chunk<F: Real, I: Isa>(
     reduce: &Reduce,
     tile: &Tile<'_, F>,
-    (arrays, inputs): (&mut [Chunk<F>], usize),
+    (arrays, places): (&mut [Chunk<F>], &[*const Chunk<F>]),
     (place, a): (usize, usize),
     cells: usize,
     lanes: &mut [F; WIDTH],
@@ -293,46 +333,62 @@ fn reduce_chunk<F: Real, I: Isa>(
             let shift = tile.shifts[a];
             let (high, low) = match scale {
                 Some(row) => (tile.rows[*row], tile.low[*row]),
-                None => (F::LOG2_E.0, F::LOG2_E.1),
+                None => F::LOG2_E,
             };
-            let z = operand(*exponent, before, inputs, tile.rows);
+            let z = operand(*exponent, before, places, tile.rows);
             each!(out, |z| F::exp2_scaled::<I>(z, high, low, shift), z);
+            add(out, cells, lanes);
         }
-        Reduce::Sum(arg) | Reduce::Max(arg) => each!(out, |a| a, operand(*arg, before, inputs, tile.rows)),
-    }
-    let merge = merge(reduce);
-    for chunk in out[..cells].chunks(WIDTH) {
-        match (merge, chunk.as_array::<WIDTH>()) {
-            (Merge::Max, _) => chunk.iter().zip(lanes.iter_mut()).for_each(|(a, lane)| *lane = a.max(*lane)),
-            (_, Some(whole)) => {
-                for lane in 0..WIDTH {
-                    lanes[lane] = lanes[lane] + whole[lane];
-                }
-            }
-            _ => chunk.iter().zip(lanes.iter_mut()).for_each(|(a, lane)| *lane = *lane + *a),
+        Reduce::Sum(arg) => match operand(*arg, before, places, tile.rows) {
+            Operand::Each(terms) => add(terms, cells, lanes),
+            Operand::All(term) => add(&[term; CHUNK], cells, lanes),
+        },
+        Reduce::Max(arg) => {
+            greatest(operand(*arg, before, places, tile.rows), F::from_f64(1.0), cells, lanes);
         }
     }
 }
 
+/// Adds the cells of a chunk up, lane by lane.
 #[inline(always)]
-fn write_chunk<F: Real>(
+fn add<F: Real>(terms: &Chunk<F>, cells: usize, lanes: &mut [F; WIDTH]) {
+    let mut now = *lanes;
+    let (whole, rest) = terms[..cells].as_chunks::<WIDTH>();
+    for terms in whole {
+        for lane in 0..WIDTH {
+            now[lane] = now[lane] + terms[lane];
+        }
+    }
+    for (lane, term) in now.iter_mut().zip(rest) {
+        *lane = *lane + *term;
+    }
+    *lanes = now;
+}
+
+/// What is written of a chunk: where it stands already, or in the array at `place`.
+#[inline(always)]
+fn written<F: Real>(
     kept: &Write,
     rows: &[F],
     arrays: &mut [Chunk<F>],
-    inputs: usize,
+    places: &[*const Chunk<F>],
     values: usize,
     place: usize,
-) {
+) -> *const Chunk<F> {
     let (before, out) = arrays.split_at_mut(place);
     let out = &mut out[0];
     match kept {
-        Write::Value(arg) => each!(out, |a| a, operand(*arg, before, inputs, rows)),
-        Write::Kept { lse, factor: None } => out.copy_from_slice(&before[inputs + values + lse]),
+        Write::Value(arg) => match operand(*arg, before, places, rows) {
+            Operand::Each(array) => return array,
+            Operand::All(value) => out.fill(value),
+        },
+        Write::Kept { lse, factor: None } => return &before[places.len() + values + lse],
         Write::Kept { lse, factor: Some(factor) } => {
-            let e = Operand::Each(&before[inputs + values + lse]);
-            each!(out, |e, f| e * f, e, operand(*factor, before, inputs, rows));
+            let e = Operand::Each(&before[places.len() + values + lse]);
+            each!(out, |e, f| e * f, e, operand(*factor, before, places, rows));
         }
     }
+    out
 }
 
 /// A number as one of this precision and what is left.

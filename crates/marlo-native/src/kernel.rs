@@ -12,9 +12,9 @@ use crate::error::NativeError;
 use crate::interpret::{self, in_two_parts};
 use crate::isa::Instructions;
 use crate::math::Real;
-use crate::plan::{Pass, Plan};
+use crate::plan::{Act, Pass, Plan};
 use crate::row::{Places, Scratch, most_tiles, work};
-use crate::rows::{Layout, compute_scalars};
+use crate::rows::{Layout, Line, compute_scalars};
 use crate::tile::{Shifts, Tile};
 
 /// The inputs of a batch.
@@ -63,6 +63,8 @@ pub struct Totals {
 pub struct Kernel<F: Real> {
     pub(crate) plan: Plan,
     pub(crate) layout: Layout,
+    /// For each phase and step how values of the row are computed.
+    pub(crate) lines: Vec<Vec<Vec<Line>>>,
     pub(crate) code: Vec<Option<crate::tile::Compiled<F>>>,
     pub(crate) instructions: Instructions,
     pool: Mutex<Vec<Scratch<F>>>,
@@ -79,7 +81,12 @@ impl<F: Real> Kernel<F> {
         let layout = Layout::of(&plan);
         let code = plan.sweeps().map(|pass| library.find(&pass.sweep)).collect();
         let instructions = Instructions::detect();
-        Kernel { plan, layout, code, instructions, pool: Mutex::default(), values: Mutex::default() }
+        let lines = |act: &Act| match act {
+            Act::Row(ids) => layout.lines(&plan.graph, ids),
+            _ => Vec::new(),
+        };
+        let lines = plan.phases.iter().map(|phase| phase.steps.iter().map(lines).collect()).collect();
+        Kernel { plan, layout, lines, code, instructions, pool: Mutex::default(), values: Mutex::default() }
     }
 
     /// The same with fewer instructions than the machine has, to test and to compare.

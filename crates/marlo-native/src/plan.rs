@@ -6,6 +6,7 @@
 //! what is left to do once the LSE is known is to scale it by R·exp(shift − LSE). One exponential a cell, and the sweep
 //! that writes the gradient is the same for all losses.
 
+mod affine;
 mod cells;
 mod scale;
 

@@ -72,7 +72,7 @@ pub(crate) fn work<F: Real>(
     scratch: &mut Scratch<F>,
 ) {
     let kernel = places.kernel;
-    let (graph, layout) = (&kernel.plan.graph, &kernel.layout);
+    let layout = &kernel.layout;
     let label = places.inputs.labels[row];
     if number == 0 {
         let at = row * places.inputs.stride + label;
@@ -82,9 +82,11 @@ pub(crate) fn work<F: Real>(
         layout.read(values, (row, label), &target, &vector);
     }
     let mut written = false;
-    for step in &kernel.plan.phases[number].steps {
+    for (step, lines) in kernel.plan.phases[number].steps.iter().zip(&kernel.lines[number]) {
         match step {
-            Act::Row(ids) => layout.compute(graph, ids, scalars, values, places.inputs.resolution),
+            Act::Row(_) => {
+                lines.iter().for_each(|line| line.compute(scalars, values, places.inputs.resolution));
+            }
             Act::Sweep(pass) => {
                 places.sweep(pass, row, scalars, values, scratch);
                 written |= pass.writes == Writes::Gradient;

@@ -39,6 +39,47 @@ pub(crate) enum End {
     Sum = 4,
 }
 
+/// How one value of a row is computed.
+#[derive(Copy, Clone, Debug)]
+pub(crate) struct Line {
+    op: Op,
+    sources: [Source; 3],
+    count: usize,
+    /// The slots of log-sum-exps whose difference it is.
+    ends: [Option<usize>; 2],
+    slot: usize,
+}
+
+/// Where an argument stands.
+#[derive(Copy, Clone, Debug)]
+enum Source {
+    Slot(usize),
+    Scalar(usize),
+    Number(f64),
+}
+
+impl Line {
+    /// Computes the value.
+    pub(crate) fn compute(&self, scalars: &[f64], values: &mut [f64], resolution: f64) {
+        let mut given = [0.0; 3];
+        for (to, source) in given.iter_mut().zip(&self.sources[..self.count]) {
+            *to = match *source {
+                Source::Slot(slot) => values[slot],
+                Source::Scalar(at) => scalars[at],
+                Source::Number(number) => number,
+            };
+        }
+        let ends = |slot: usize| (values[slot + End::Max as usize], values[slot + End::Rest as usize]);
+        // The two parts of a log-sum-exp are taken apart, so that a large one swallows no digit.
+        values[self.slot] = match self.ends.map(|slot| slot.map(ends)) {
+            [None, None] => apply(self.op, &given[..self.count], resolution),
+            [Some((max, rest)), None] => (max - given[1]) + rest,
+            [None, Some((max, rest))] => (given[0] - max) - rest,
+            [Some(a), Some(b)] => (a.0 - b.0) + (a.1 - b.1),
+        };
+    }
+}
+
 impl Layout {
     /// Gives each value of the row that a plan computes or reads a slot.
     pub(crate) fn of(plan: &Plan) -> Layout {
@@ -112,48 +153,25 @@ impl Layout {
         }
     }
 
-    /// Computes values of a row, in order.
-    pub(crate) fn compute(
-        &self,
-        graph: &Graph,
-        ids: &[Id],
-        scalars: &[f64],
-        values: &mut [f64],
-        resolution: f64,
-    ) {
-        for &id in ids {
-            let args = graph.args(id);
-            let result = match self.difference(graph, args, graph.op(id), scalars, values) {
-                Some(difference) => difference,
-                None => {
-                    let mut given = [0.0; 3];
-                    for (place, arg) in given.iter_mut().zip(args) {
-                        *place = self.value(graph, scalars, values, *arg);
-                    }
-                    apply(graph.op(id), &given[..args.len()], resolution)
-                }
-            };
-            values[self.slot(id)] = result;
-        }
-    }
-
-    /// x − y where one of them is a log-sum-exp: its two parts are taken apart, so that a large one swallows no digit.
-    fn difference(&self, graph: &Graph, args: &[Id], op: Op, scalars: &[f64], values: &[f64]) -> Option<f64> {
-        if op != Op::Sub {
-            return None;
-        }
-        let ends = |id: Id| {
-            let slot = self.slot(id);
-            (graph.op(id) == Op::LseK)
-                .then(|| (values[slot + End::Max as usize], values[slot + End::Rest as usize]))
+    /// How values of a row are computed, in order.
+    pub(crate) fn lines(&self, graph: &Graph, ids: &[Id]) -> Vec<Line> {
+        let source = |id: &Id| match (self.slots[id.index()], graph.constant(*id)) {
+            (Some(slot), _) => Source::Slot(slot),
+            (None, Some(number)) => Source::Number(number),
+            (None, None) => Source::Scalar(id.index()),
         };
-        let plain = |id: Id| self.value(graph, scalars, values, id);
-        match (ends(args[0]), ends(args[1])) {
-            (None, None) => None,
-            (Some((max, rest)), None) => Some((max - plain(args[1])) + rest),
-            (None, Some((max, rest))) => Some((plain(args[0]) - max) - rest),
-            (Some(a), Some(b)) => Some((a.0 - b.0) + (a.1 - b.1)),
-        }
+        let line = |id: &Id| {
+            let args = graph.args(*id);
+            let mut sources = [Source::Number(0.0); 3];
+            sources.iter_mut().zip(args).for_each(|(to, arg)| *to = source(arg));
+            let ends = |place: usize| {
+                let is_lse = graph.op(*id) == Op::Sub && graph.op(args[place]) == Op::LseK;
+                is_lse.then(|| self.slot(args[place]))
+            };
+            let ends = if args.len() == 2 { [ends(0), ends(1)] } else { [None, None] };
+            Line { op: graph.op(*id), sources, count: args.len(), ends, slot: self.slot(*id) }
+        };
+        ids.iter().map(line).collect()
     }
 
     /// Stores a log-sum-exp, given as sum·2^shift.

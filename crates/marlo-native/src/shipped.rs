@@ -53,7 +53,7 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 1, 1, 0, Sweep9, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = mul(r0, x0); v1 = sub(v0, r1); v2 = exp(v1); v3 = mul(x0, v2); v4 = mul(r2, v2); v5 = div(v4, r3); sum v3; write v5",
+        text: "v0 = mul_add(r0, x0, r1); v1 = exp(v0); v2 = mul(x0, v1); v3 = mul(r2, v1); v4 = div(v3, r3); sum v2; write v4",
         single: crate::tile::run::<1, 4, 1, 1, Sweep10, f32>,
         double: crate::tile::run::<1, 4, 1, 1, Sweep10, f64>,
     },
@@ -68,7 +68,7 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<3, 1, 1, 3, Sweep12, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = add(1.0, x0); v1 = mul(r1, v0); v2 = sub(x0, r2); v3 = pow(v2, 2.0); v4 = div(v3, r3); v5 = neg(v4); v6 = exp(v5); v7 = mul(v1, v6); v8 = sub(v7, 1.0); lse v8 * r0; keep e0 * v6",
+        text: "v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = pow(v1, 2.0); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5",
         single: crate::tile::run::<1, 4, 1, 1, Sweep13, f32>,
         double: crate::tile::run::<1, 4, 1, 1, Sweep13, f64>,
     },
@@ -83,12 +83,12 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 3, 1, 1, Sweep15, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = lt(r1, x0); v1 = add(1.0, x0); v2 = mul(r2, v1); v3 = select(v0, v2, 0.0); v4 = add(x0, v3); v5 = select(v0, r2, 0.0); v6 = add(1.0, v5); lse v4 * r0; keep e0 * v6",
-        single: crate::tile::run::<1, 3, 1, 1, Sweep16, f32>,
-        double: crate::tile::run::<1, 3, 1, 1, Sweep16, f64>,
+        text: "v0 = lt(r1, x0); v1 = mul_add(r2, x0, r3); v2 = select(v0, v1, x0); v3 = select(v0, r2, 1.0); lse v2 * r0; keep e0 * v3",
+        single: crate::tile::run::<1, 4, 1, 1, Sweep16, f32>,
+        double: crate::tile::run::<1, 4, 1, 1, Sweep16, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = lt(r1, x0); v1 = select(v0, r2, 0.0); v2 = add(x0, v1); lse v2 * r0; keep e0",
+        text: "v0 = lt(r1, x0); v1 = add(x0, r2); v2 = select(v0, v1, x0); lse v2 * r0; keep e0",
         single: crate::tile::run::<1, 3, 1, 1, Sweep17, f32>,
         double: crate::tile::run::<1, 3, 1, 1, Sweep17, f64>,
     },
@@ -103,12 +103,12 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 2, 1, 1, Sweep19, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = add(1.0, x0); v1 = mul(0.5, v0); v2 = pow(v1, r1); v3 = mul_add(2.0, v2, r2); v4 = sub(v3, 1.0); v5 = mul_add(r0, v4, r3); v6 = softplus(v5); v7 = sigmoid(v5); v8 = mul(r4, v7); v9 = div(v8, r5); sum v6; write v9",
+        text: "v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8",
         single: crate::tile::run::<1, 6, 1, 1, Sweep20, f32>,
         double: crate::tile::run::<1, 6, 1, 1, Sweep20, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = mul(r0, x0); v1 = sub(v0, r1); v2 = softplus(v1); v3 = sigmoid(v1); v4 = mul(r2, v3); v5 = div(v4, r3); sum v2; write v5",
+        text: "v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4",
         single: crate::tile::run::<1, 4, 1, 1, Sweep21, f32>,
         double: crate::tile::run::<1, 4, 1, 1, Sweep21, f64>,
     },
@@ -438,7 +438,7 @@ impl crate::tile::Cells<1, 1, 1, 0> for Sweep9 {
 
 /// First found in sphereface_annealed.
 ///
-/// `v0 = mul(r0, x0); v1 = sub(v0, r1); v2 = exp(v1); v3 = mul(x0, v2); v4 = mul(r2, v2); v5 = div(v4, r3); sum v3; write v5`
+/// `v0 = mul_add(r0, x0, r1); v1 = exp(v0); v2 = mul(x0, v1); v3 = mul(r2, v1); v4 = div(v3, r3); sum v2; write v4`
 pub struct Sweep10;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
@@ -456,13 +456,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = r[0] * x[0];
-        let v1 = v0 - r[1];
-        let v2 = F::exp::<I>(v1);
-        let v3 = x[0] * v2;
-        let v4 = r[2] * v2;
-        let v5 = v4 / r[3];
-        ([v3], [v5])
+        let v0 = F::mul_add::<I>(r[0], x[0], r[1]);
+        let v1 = F::exp::<I>(v0);
+        let v2 = x[0] * v1;
+        let v3 = r[2] * v1;
+        let v4 = v3 / r[3];
+        ([v2], [v4])
     }
 }
 
@@ -530,7 +529,7 @@ impl crate::tile::Cells<3, 1, 1, 3> for Sweep12 {
 
 /// First found in arcnegface.
 ///
-/// `v0 = add(1.0, x0); v1 = mul(r1, v0); v2 = sub(x0, r2); v3 = pow(v2, 2.0); v4 = div(v3, r3); v5 = neg(v4); v6 = exp(v5); v7 = mul(v1, v6); v8 = sub(v7, 1.0); lse v8 * r0; keep e0 * v6`
+/// `v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = pow(v1, 2.0); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5`
 pub struct Sweep13;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
@@ -538,16 +537,15 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
-        let v0 = F::from_f64(1.0) + x[0];
-        let v1 = r[1] * v0;
-        let v2 = x[0] - r[2];
-        let v3 = F::pow::<I>(v2, F::from_f64(2.0));
-        let v4 = v3 / r[3];
-        let v5 = -v4;
-        let v6 = F::exp::<I>(v5);
-        let v7 = v1 * v6;
-        let v8 = v7 - F::from_f64(1.0);
-        [v8 * r[0]]
+        let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
+        let v1 = x[0] - r[2];
+        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v3 = v2 / r[3];
+        let v4 = -v3;
+        let v5 = F::exp::<I>(v4);
+        let v6 = v0 * v5;
+        let v7 = v6 - F::from_f64(1.0);
+        [v7 * r[0]]
     }
 
     #[inline(always)]
@@ -557,17 +555,16 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = F::from_f64(1.0) + x[0];
-        let v1 = r[1] * v0;
-        let v2 = x[0] - r[2];
-        let v3 = F::pow::<I>(v2, F::from_f64(2.0));
-        let v4 = v3 / r[3];
-        let v5 = -v4;
-        let v6 = F::exp::<I>(v5);
-        let v7 = v1 * v6;
-        let v8 = v7 - F::from_f64(1.0);
-        let e0 = F::exp2_scaled::<I>(v8, r[0], low[0], shift[0]);
-        ([e0], [e0 * v6])
+        let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
+        let v1 = x[0] - r[2];
+        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v3 = v2 / r[3];
+        let v4 = -v3;
+        let v5 = F::exp::<I>(v4);
+        let v6 = v0 * v5;
+        let v7 = v6 - F::from_f64(1.0);
+        let e0 = F::exp2_scaled::<I>(v7, r[0], low[0], shift[0]);
+        ([e0], [e0 * v5])
     }
 }
 
@@ -642,44 +639,39 @@ impl crate::tile::Cells<1, 3, 1, 1> for Sweep15 {
 
 /// First found in mv_am_adaptive.
 ///
-/// `v0 = lt(r1, x0); v1 = add(1.0, x0); v2 = mul(r2, v1); v3 = select(v0, v2, 0.0); v4 = add(x0, v3); v5 = select(v0, r2, 0.0); v6 = add(1.0, v5); lse v4 * r0; keep e0 * v6`
+/// `v0 = lt(r1, x0); v1 = mul_add(r2, x0, r3); v2 = select(v0, v1, x0); v3 = select(v0, r2, 1.0); lse v2 * r0; keep e0 * v3`
 pub struct Sweep16;
 
-impl crate::tile::Cells<1, 3, 1, 1> for Sweep16 {
+impl crate::tile::Cells<1, 4, 1, 1> for Sweep16 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 3], x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
         let v0 = r[1] < x[0];
-        let v1 = F::from_f64(1.0) + x[0];
-        let v2 = r[2] * v1;
-        let v3 = if v0 { v2 } else { F::from_f64(0.0) };
-        let v4 = x[0] + v3;
-        [v4 * r[0]]
+        let v1 = F::mul_add::<I>(r[2], x[0], r[3]);
+        let v2 = if v0 { v1 } else { x[0] };
+        [v2 * r[0]]
     }
 
     #[inline(always)]
     fn cell<F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 3],
-        low: &[F; 3],
+        r: &[F; 4],
+        low: &[F; 4],
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = r[1] < x[0];
-        let v1 = F::from_f64(1.0) + x[0];
-        let v2 = r[2] * v1;
-        let v3 = if v0 { v2 } else { F::from_f64(0.0) };
-        let v4 = x[0] + v3;
-        let v5 = if v0 { r[2] } else { F::from_f64(0.0) };
-        let v6 = F::from_f64(1.0) + v5;
-        let e0 = F::exp2_scaled::<I>(v4, r[0], low[0], shift[0]);
-        ([e0], [e0 * v6])
+        let v1 = F::mul_add::<I>(r[2], x[0], r[3]);
+        let v2 = if v0 { v1 } else { x[0] };
+        let v3 = if v0 { r[2] } else { F::from_f64(1.0) };
+        let e0 = F::exp2_scaled::<I>(v2, r[0], low[0], shift[0]);
+        ([e0], [e0 * v3])
     }
 }
 
 /// First found in mv_am_fixed.
 ///
-/// `v0 = lt(r1, x0); v1 = select(v0, r2, 0.0); v2 = add(x0, v1); lse v2 * r0; keep e0`
+/// `v0 = lt(r1, x0); v1 = add(x0, r2); v2 = select(v0, v1, x0); lse v2 * r0; keep e0`
 pub struct Sweep17;
 
 impl crate::tile::Cells<1, 3, 1, 1> for Sweep17 {
@@ -688,8 +680,8 @@ impl crate::tile::Cells<1, 3, 1, 1> for Sweep17 {
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 3], x: [F; 1]) -> [F; 1] {
         let v0 = r[1] < x[0];
-        let v1 = if v0 { r[2] } else { F::from_f64(0.0) };
-        let v2 = x[0] + v1;
+        let v1 = x[0] + r[2];
+        let v2 = if v0 { v1 } else { x[0] };
         [v2 * r[0]]
     }
 
@@ -701,8 +693,8 @@ impl crate::tile::Cells<1, 3, 1, 1> for Sweep17 {
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = r[1] < x[0];
-        let v1 = if v0 { r[2] } else { F::from_f64(0.0) };
-        let v2 = x[0] + v1;
+        let v1 = x[0] + r[2];
+        let v2 = if v0 { v1 } else { x[0] };
         let e0 = F::exp2_scaled::<I>(v2, r[0], low[0], shift[0]);
         ([e0], [e0])
     }
@@ -767,7 +759,7 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep19 {
 
 /// First found in sphereface2.
 ///
-/// `v0 = add(1.0, x0); v1 = mul(0.5, v0); v2 = pow(v1, r1); v3 = mul_add(2.0, v2, r2); v4 = sub(v3, 1.0); v5 = mul_add(r0, v4, r3); v6 = softplus(v5); v7 = sigmoid(v5); v8 = mul(r4, v7); v9 = div(v8, r5); sum v6; write v9`
+/// `v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8`
 pub struct Sweep20;
 
 impl crate::tile::Cells<1, 6, 1, 1> for Sweep20 {
@@ -785,23 +777,22 @@ impl crate::tile::Cells<1, 6, 1, 1> for Sweep20 {
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = F::from_f64(1.0) + x[0];
-        let v1 = F::from_f64(0.5) * v0;
-        let v2 = F::pow::<I>(v1, r[1]);
-        let v3 = F::mul_add::<I>(F::from_f64(2.0), v2, r[2]);
-        let v4 = v3 - F::from_f64(1.0);
-        let v5 = F::mul_add::<I>(r[0], v4, r[3]);
-        let v6 = F::softplus::<I>(v5);
-        let v7 = F::sigmoid::<I>(v5);
-        let v8 = r[4] * v7;
-        let v9 = v8 / r[5];
-        ([v6], [v9])
+        let v0 = F::mul_add::<I>(F::from_f64(0.5), x[0], F::from_f64(0.5));
+        let v1 = F::pow::<I>(v0, r[1]);
+        let v2 = F::mul_add::<I>(F::from_f64(2.0), v1, r[2]);
+        let v3 = v2 - F::from_f64(1.0);
+        let v4 = F::mul_add::<I>(r[0], v3, r[3]);
+        let v5 = F::softplus::<I>(v4);
+        let v6 = F::sigmoid::<I>(v4);
+        let v7 = r[4] * v6;
+        let v8 = v7 / r[5];
+        ([v5], [v8])
     }
 }
 
 /// First found in uniface.
 ///
-/// `v0 = mul(r0, x0); v1 = sub(v0, r1); v2 = softplus(v1); v3 = sigmoid(v1); v4 = mul(r2, v3); v5 = div(v4, r3); sum v2; write v5`
+/// `v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4`
 pub struct Sweep21;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
@@ -819,13 +810,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = r[0] * x[0];
-        let v1 = v0 - r[1];
-        let v2 = F::softplus::<I>(v1);
-        let v3 = F::sigmoid::<I>(v1);
-        let v4 = r[2] * v3;
-        let v5 = v4 / r[3];
-        ([v2], [v5])
+        let v0 = F::mul_add::<I>(r[0], x[0], r[1]);
+        let v1 = F::softplus::<I>(v0);
+        let v2 = F::sigmoid::<I>(v0);
+        let v3 = r[2] * v2;
+        let v4 = v3 / r[3];
+        ([v1], [v4])
     }
 }
 

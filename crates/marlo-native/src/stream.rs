@@ -2,6 +2,7 @@
 
 use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
+use crate::tile::WIDTH;
 
 /// Writes `kept·factor + offset` for a run of cells; past the caches where `streams` says so and the machine can.
 ///
@@ -34,9 +35,20 @@ pub(crate) unsafe fn scale<F: Real>(
     }
 }
 
+/// In chunks that are read whole before they are written: the places may be the same, and the loop is vector code still.
 #[inline(always)]
 unsafe fn plain<F: Real, I: Isa>(from: *const F, to: *mut F, cells: usize, factor: F, offset: F) {
-    for at in 0..cells {
+    let whole = cells / WIDTH * WIDTH;
+    for start in (0..whole).step_by(WIDTH) {
+        let mut chunk = [F::default(); WIDTH];
+        for lane in 0..WIDTH {
+            // SAFETY: the chunk lies in the run.
+            chunk[lane] = unsafe { from.add(start + lane).read() }.mul_add::<I>(factor, offset);
+        }
+        // SAFETY: as above.
+        unsafe { to.add(start).cast::<[F; WIDTH]>().write_unaligned(chunk) };
+    }
+    for at in whole..cells {
         // SAFETY: as the caller says.
         unsafe { to.add(at).write(from.add(at).read().mul_add::<I>(factor, offset)) };
     }

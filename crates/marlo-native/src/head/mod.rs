@@ -148,11 +148,11 @@ impl<F: Real> Head<F> {
         let steps = plan.phases.iter().flat_map(|phase| &phase.steps);
         let mut left = steps.filter(|act| !matches!(act, Act::Row(_))).count();
         let mut first = true;
-        for phase in &plan.phases {
-            for act in &phase.steps {
+        for (phase, lines) in plan.phases.iter().zip(&kernel.lines) {
+            for (act, lines) in phase.steps.iter().zip(lines) {
                 match act {
-                    Act::Row(ids) => run.each_row(|values| {
-                        kernel.layout.compute(&plan.graph, ids, &scalars, values, f64::RESOLUTION);
+                    Act::Row(_) => run.each_row(|values| {
+                        lines.iter().for_each(|line| line.compute(&scalars, values, f64::RESOLUTION));
                     }),
                     Act::Sweep(_) | Act::Scale(_) => {
                         left -= 1;

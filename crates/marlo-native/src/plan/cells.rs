@@ -7,6 +7,7 @@ use marlo_ir::kind::Kind;
 use marlo_ir::op::{At, Op};
 use marlo_ir::shape::Shape;
 
+use super::affine::{self, Affine, affine};
 use super::{Pass, RowValue, Writes};
 use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
 
@@ -33,20 +34,20 @@ pub(super) struct Kept {
 pub(super) fn pass(graph: &mut Graph, reductions: &[Id], wanted: Wanted<'_>, number: usize) -> Pass {
     let products: Vec<(Id, Option<Product>)> =
         reductions.iter().map(|id| (*id, product(graph, *id))).collect();
-    let graph = &*graph;
     let term = |(id, product): &(Id, Option<Product>)| product.map_or(graph.args(*id)[0], |p| p.of_cell);
     let terms: Vec<Id> = products.iter().map(term).collect();
+    let uses = uses(graph, &terms, &wanted);
     let mut build = Build {
         graph,
-        uses: uses(graph, &terms, &wanted),
+        uses,
         done: HashMap::new(),
         sweep: Sweep::default(),
         rows: Vec::new(),
         inputs: Vec::new(),
     };
     for (id, product) in products {
-        let term = graph.args(id)[0];
-        let reduce = match graph.op(id) {
+        let term = build.graph.args(id)[0];
+        let reduce = match build.graph.op(id) {
             Op::LseK => build.lse(term, product),
             Op::MaxK => Reduce::Max(build.arg(term)),
             _ => Reduce::Sum(build.arg(term)),
@@ -77,7 +78,7 @@ pub(super) fn pass(graph: &mut Graph, reductions: &[Id], wanted: Wanted<'_>, num
 }
 
 struct Build<'a> {
-    graph: &'a Graph,
+    graph: &'a mut Graph,
     uses: HashMap<Id, usize>,
     done: HashMap<Id, Arg>,
     sweep: Sweep,
@@ -105,7 +106,15 @@ impl Build<'_> {
     }
 
     fn instruction(&mut self, op: Op, id: Id) -> Arg {
-        let args = self.graph.args(id);
+        if let Some(affine) = affine(self.graph, id)
+            && affine.operations > 1
+        {
+            return self.affine(affine);
+        }
+        let args = self.graph.args(id).to_vec();
+        if let Some(select) = self.over_a_choice(op, &args) {
+            return self.arg(select);
+        }
         let product = |id: &Id| {
             self.graph.op(*id) == Op::Mul
                 && self.graph.shape(*id) == Shape::Cell
@@ -117,12 +126,68 @@ impl Build<'_> {
                 let factors = self.graph.args(args[place]);
                 (Do::MulAdd, vec![factors[0], factors[1], args[1 - place]])
             }
-            None => (Do::Apply(op), args.to_vec()),
+            None => (Do::Apply(op), args),
         };
         let args = args.into_iter().map(|arg| self.arg(arg)).collect();
         let is_mask = self.graph.node(id).kind == Kind::Mask;
-        self.sweep.body.push(Instruction { what, args, is_mask });
-        Arg::Value(self.sweep.body.len() - 1)
+        self.push(Instruction { what, args, is_mask })
+    }
+
+    /// An instruction, or the earlier one that is the same.
+    fn push(&mut self, instruction: Instruction) -> Arg {
+        let body = &mut self.sweep.body;
+        Arg::Value(body.iter().position(|before| *before == instruction).unwrap_or_else(|| {
+            body.push(instruction);
+            body.len() - 1
+        }))
+    }
+
+    /// A·x + B.
+    fn affine(&mut self, affine: Affine) -> Arg {
+        let input = self.arg(affine.input);
+        let (slope, offset) = (self.arg(affine.slope), self.arg(affine.offset));
+        let is = |arg: Arg, value: f64| matches!(arg, Arg::Const(number) if number.get() == value);
+        let (what, args) = match () {
+            () if is(slope, 1.0) && is(offset, 0.0) => return input,
+            () if is(offset, 0.0) => (Do::Apply(Op::Mul), vec![slope, input]),
+            () if is(slope, 1.0) => (Do::Apply(Op::Add), vec![offset, input]),
+            () if is(slope, -1.0) => (Do::Apply(Op::Sub), vec![offset, input]),
+            () => (Do::MulAdd, vec![slope, input, offset]),
+        };
+        self.push(Instruction { what, args, is_mask: false })
+    }
+
+    /// A sum, difference or product with a choice by a mask is a choice between two of them, where that saves
+    /// instructions: both sides are of the row, or A·x + B.
+    fn over_a_choice(&mut self, op: Op, args: &[Id]) -> Option<Id> {
+        if !matches!(op, Op::Add | Op::Sub | Op::Mul) {
+            return None;
+        }
+        let is_choice = |id: &Id| {
+            self.graph.op(*id) == Op::Select
+                && self.graph.shape(self.graph.args(*id)[0]) == Shape::Cell
+                && self.uses.get(id) == Some(&1)
+        };
+        let place = args.iter().position(is_choice)?;
+        let choice = self.graph.args(args[place]).to_vec();
+        let other = args[1 - place];
+        let mut sides = [other; 2];
+        for (side, chosen) in sides.iter_mut().zip(&choice[1..]) {
+            let pair = if place == 0 { [*chosen, other] } else { [other, *chosen] };
+            let is_row = |id: &Id| self.graph.shape(*id) != Shape::Cell;
+            *side = if pair.iter().all(is_row) {
+                affine::of_rows(self.graph, op, pair[0], pair[1])
+            } else if op == Op::Mul {
+                return None;
+            } else if self.graph.constant(*chosen) == Some(0.0) && (op == Op::Add || place == 1) {
+                affine(self.graph, other)?;
+                other
+            } else {
+                affine::sum(self.graph, op, pair[0], pair[1])?;
+                self.graph.add(op, &pair)
+            };
+        }
+        Some(self.graph.add(Op::Select, &[choice[0], sides[0], sides[1]]))
     }
 
     /// The place of a value of the row.
