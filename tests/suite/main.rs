@@ -4,6 +4,7 @@ mod agreement;
 mod combinations;
 mod corpus;
 mod docs;
+mod forms;
 mod formulas;
 mod fuzz;
 mod gradient;

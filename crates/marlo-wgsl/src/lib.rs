@@ -26,17 +26,29 @@ mod emit;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod helpers;
+mod lanes;
 mod names;
 #[cfg(feature = "gpu")]
+mod outcome;
+#[cfg(feature = "gpu")]
 mod pipeline;
+#[cfg(feature = "gpu")]
+mod resident;
 #[cfg(feature = "gpu")]
 mod runtime;
 mod sweep;
 mod translate;
 
-pub use emit::{Pass, Shader, WORKGROUP, emit, emit_with};
+pub use emit::{Form, Over, Pass, Shader, WORKGROUP, emit, emit_with};
 #[cfg(feature = "gpu")]
 pub use gpu::{Gpu, GpuError};
 #[cfg(feature = "gpu")]
-pub use runtime::{Kernel, Outcome};
+pub use outcome::Outcome;
+#[cfg(feature = "gpu")]
+pub use resident::{Arrays, Resident};
+#[cfg(feature = "gpu")]
+pub use runtime::Kernel;
 pub use translate::{Output, ShaderError, Target, compile};
+/// The version of wgpu whose buffers a [`Kernel`] takes.
+#[cfg(feature = "gpu")]
+pub use wgpu;

@@ -1,4 +1,4 @@
-//! Sweeps over the other classes, and the merging of what the invocations found.
+//! Sweeps over the other classes.
 
 use std::fmt::Write as _;
 
@@ -50,16 +50,13 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
         }}
 "
                 );
-                let _ = writeln!(
-                    after,
-                    "    let {name} = lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_);"
-                );
-                e.pairs.insert(id);
+                let found = format!("lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_)");
+                after += &merged(e, id, &name, &found);
             }
             Op::MaxK => {
                 let _ = writeln!(before, "    var {name}_part_ = {none};");
                 let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
-                let _ = writeln!(after, "    let {name} = max_lanes(lane, {name}_part_);");
+                after += &merged(e, id, &name, &format!("max_lanes(lane, {name}_part_)"));
             }
             _ => {
                 let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
@@ -72,26 +69,27 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
         }}
 "
                 );
-                let _ = writeln!(after, "    let {name} = sum_lanes(lane, {name}_part_ + {name}_block_);");
+                after += &merged(e, id, &name, &format!("sum_lanes(lane, {name}_part_ + {name}_block_)"));
             }
         }
         results.push((id, name));
     }
     if writes {
         for (number, pair) in e.outputs.iter().enumerate() {
-            let _ = writeln!(body, "        {} = {};", entry("gradients", number, "k"), e.expr(pair[1]));
+            let _ = writeln!(body, "        {} = {};", entry(&e.output(), number, "k"), e.expr(pair[1]));
         }
     }
     e.bound = outer;
     e.bound.extend(results);
-    let workgroup = e.workgroup;
+    let workgroup = e.form.workgroup;
+    let (begin, end) = if e.form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
     let last = if body.contains("if (last)") {
         format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
     } else {
         String::new()
     };
     format!(
-        "{before}    for (var k = lane; k < params.classes; k += {workgroup}u) {{
+        "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
         if (k == label) {{
             continue;
         }}
@@ -100,58 +98,25 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
     )
 }
 
-/// The functions that merge what the invocations of a workgroup found, as far as `body` calls them.
-pub(crate) fn reductions(body: &str, workgroup: u32) -> String {
-    let tree = |merge: &str| {
-        format!(
-            "    workgroupBarrier();
-    for (var step = {half}u; step > 0u; step /= 2u) {{
-        if (lane < step) {{
-{merge}        }}
-        workgroupBarrier();
-    }}
-",
-            half = workgroup / 2
-        )
-    };
-    let mut out = String::new();
-    if body.contains("_lanes(") {
-        let _ = writeln!(out, "var<workgroup> lanes: array<f32, {workgroup}>;\n");
+/// What follows a sweep for a reduction: its value in a variable; or, where several workgroups share the row, what this one
+/// found, left for the next pass.
+fn merged(e: &mut Emitter<'_>, id: Id, name: &str, found: &str) -> String {
+    let pair = e.graph.op(id) == Op::LseK;
+    if !e.form.split {
+        if pair {
+            e.pairs.insert(id);
+            return format!("    let {name} = lse_({found});\n");
+        }
+        return format!("    let {name} = {found};\n");
     }
-    if body.contains("sum_lanes(") {
-        let _ = write!(
-            out,
-            "// The sum over all invocations, in a tree.\nfn sum_lanes(lane: u32, value: f32) -> f32 {{
-    workgroupBarrier();\n    lanes[lane] = value;\n{}    return lanes[0];\n}}\n\n",
-            tree("            lanes[lane] += lanes[lane + step];\n")
-        );
+    let slot = e.partial_places.get(&id).copied().unwrap_or(0);
+    let place = |next: usize| format!("partials[part_place_({}u, row, group.y)]", slot + next);
+    let mut out = format!("    let {name}_found_ = {found};\n    if (lane == 0u) {{\n");
+    if pair {
+        let _ =
+            writeln!(out, "        {} = {name}_found_.x;\n        {} = {name}_found_.y;", place(0), place(1));
+    } else {
+        let _ = writeln!(out, "        {} = {name}_found_;", place(0));
     }
-    if body.contains("max_lanes(") {
-        let _ = write!(
-            out,
-            "// The maximum over all invocations.\nfn max_lanes(lane: u32, value: f32) -> f32 {{
-    workgroupBarrier();\n    lanes[lane] = value;\n{}    return lanes[0];\n}}\n\n",
-            tree("            lanes[lane] = max(lanes[lane], lanes[lane + step]);\n")
-        );
-    }
-    if body.contains("lse_lanes(") {
-        let merge = "            let a = lanes[lane];
-            let b = lanes[lane + step];
-            let top = max(a, b);
-            lane_sums[lane] = lane_sums[lane] * exp_(a - top) + lane_sums[lane + step] * exp_(b - top);
-            lanes[lane] = top;
-";
-        let _ = write!(
-            out,
-            "var<workgroup> lane_sums: array<f32, {workgroup}>;
-
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
-// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {{
-    workgroupBarrier();\n    lanes[lane] = greatest;\n    lane_sums[lane] = total;\n{}    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f({none}, 0.0), lane_sums[0] == 0.0);\n}}\n\n",
-            tree(merge),
-            none = literal(NO_CLASS)
-        );
-    }
-    out
+    out + "    }\n"
 }
