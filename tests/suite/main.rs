@@ -8,6 +8,7 @@ mod forms;
 mod formulas;
 mod fuzz;
 mod gradient;
+mod heads;
 mod inputs;
 mod language;
 mod mutation;

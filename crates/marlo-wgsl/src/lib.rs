@@ -22,9 +22,13 @@
 //!
 //! Shaders compute in f32. The crate refuses to know a loss by name, and to hide a result that is not finite.
 
+#[cfg(feature = "gpu")]
+pub mod bench;
 mod emit;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod head;
 mod helpers;
 mod lanes;
 mod names;
@@ -33,9 +37,13 @@ mod outcome;
 #[cfg(feature = "gpu")]
 mod pipeline;
 #[cfg(feature = "gpu")]
+mod product;
+#[cfg(feature = "gpu")]
 mod resident;
 #[cfg(feature = "gpu")]
 mod runtime;
+#[cfg(feature = "gpu")]
+mod stage;
 mod sweep;
 mod translate;
 
@@ -43,12 +51,14 @@ pub use emit::{Form, Over, Pass, Shader, WORKGROUP, emit, emit_with};
 #[cfg(feature = "gpu")]
 pub use gpu::{Gpu, GpuError};
 #[cfg(feature = "gpu")]
+pub use head::{GpuHead, HeadArrays, HeadSizes};
+#[cfg(feature = "gpu")]
 pub use outcome::Outcome;
 #[cfg(feature = "gpu")]
 pub use resident::{Arrays, Resident};
 #[cfg(feature = "gpu")]
 pub use runtime::Kernel;
-pub use translate::{Output, ShaderError, Target, compile};
+pub use translate::{Output, ShaderError, Target, compile, validate};
 /// The version of wgpu whose buffers a [`Kernel`] takes.
 #[cfg(feature = "gpu")]
 pub use wgpu;

@@ -113,6 +113,7 @@ impl Outcome {
             partials.push((by, values.unwrap_or_default()));
         }
         let states = found.map(|next| next[0]).collect();
-        Outcome { loss, mean_loss, gradient: interleave(slabs), partials, states }
+        let gradient = if slabs.is_empty() { Vec::new() } else { interleave(slabs) };
+        Outcome { loss, mean_loss, gradient, partials, states }
     }
 }

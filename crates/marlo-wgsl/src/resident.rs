@@ -161,9 +161,12 @@ impl<'g> Resident<'g> {
     /// Records all passes, to be submitted by the caller together with commands before and after. The hyperparameters are
     /// those that are [set](Self::set) when it is submitted; there must be some.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        self.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+    }
+
+    pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         for number in 0..self.shader().passes.len() {
-            self.dispatch(&mut pass, number, self.extent.rows);
+            self.dispatch(pass, number, self.extent.rows);
         }
     }
 
@@ -200,6 +203,15 @@ impl<'g> Resident<'g> {
     /// When memory runs out or the device is lost.
     pub fn losses(&self) -> Result<Vec<f32>, GpuError> {
         self.gpu.read(&self.arrays.losses, self.extent.rows)
+    }
+
+    /// Reads back what the last step made, but for derivatives of each cell, waiting for it: in the outcome the gradient is
+    /// empty, and so are derivatives by inputs of the classes.
+    ///
+    /// # Errors
+    /// As [`outcome`](Self::outcome).
+    pub fn summary(&self) -> Result<Outcome, GpuError> {
+        self.outcome_with(Vec::new())
     }
 
     /// Reads everything of the last step back, waiting for it: the losses, the gradient, and what the host sums up of the

@@ -16,7 +16,7 @@ use crate::resident::{Arrays, Extent, Resident};
 
 /// The most loop iterations an invocation may make: software drivers of the llvmpipe family silently end all loops of
 /// an invocation after 65,535 in total.
-const MOST_ITERATIONS: usize = 60_000;
+pub(crate) const MOST_ITERATIONS: usize = 60_000;
 
 /// The most workgroups in one dimension of a dispatch.
 pub(crate) const MOST_GROUPS: usize = 65_535;
@@ -89,6 +89,17 @@ impl<'g> Kernel<'g> {
         }
         let (compiled, extent) = self.plan(rows, classes, rows, in_place)?;
         Resident::new(self.gpu, &self.program, &compiled, extent, arrays)
+    }
+
+    /// Takes a batch to the device and binds the kernel to it, with a buffer of its own for the gradient.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn place(&self, batch: &Batch<f32>) -> Result<Resident<'g>, GpuError> {
+        let arrays = self.upload(self.shader(), batch, batch.rows)?;
+        let resident = self.bind(batch.rows, batch.classes, arrays)?;
+        self.load(&resident, batch, 0..batch.rows);
+        Ok(resident)
     }
 
     /// Runs the loss on a batch of any size within the device's memory: rows are worked through in chunks that fit a

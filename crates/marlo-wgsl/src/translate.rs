@@ -51,7 +51,7 @@ pub enum ShaderError {
 /// # Errors
 /// When naga refuses it.
 pub fn compile(shader: &Shader, target: Target) -> Result<Output, ShaderError> {
-    let (module, info) = validate(&shader.source, shader.form.subgroups)?;
+    let (module, info) = parsed(&shader.source, shader.form.subgroups)?;
     let failed = |message: String| ShaderError::Translation { target, message };
     Ok(match target {
         Target::Wgsl => Output::Text(shader.source.clone()),
@@ -78,7 +78,15 @@ pub fn compile(shader: &Shader, target: Target) -> Result<Output, ShaderError> {
     })
 }
 
-fn validate(source: &str, subgroups: bool) -> Result<(Module, ModuleInfo), ShaderError> {
+/// Validates a text as plain WebGPU.
+///
+/// # Errors
+/// When naga refuses it.
+pub fn validate(source: &str) -> Result<(), ShaderError> {
+    parsed(source, false).map(|_| ())
+}
+
+fn parsed(source: &str, subgroups: bool) -> Result<(Module, ModuleInfo), ShaderError> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|error| ShaderError::Invalid(error.emit_to_string_with_path(source, "shader.wgsl")))?;
     let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
