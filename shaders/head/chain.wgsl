@@ -85,7 +85,9 @@ fn tangent(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         let c = clamp(cosine, -0.99999994, 0.99999994);
         // A shorter tangent is the rounding of the unit vectors.
         let length = max(sqrt(max(found.x - found.y * found.y, 0.0)), 1e-6);
-        tangents[place] = vec4f(found.y, found.z, sqrt((1.0 - c) * (1.0 + c)) / length, side);
+        let there = of_embeddings[row] > 0.0 && of_weights[vector] > 0.0;
+        let factor = select(0.0, sqrt((1.0 - c) * (1.0 + c)) / length, there);
+        tangents[place] = vec4f(found.y, found.z, factor, side);
     }
 }
 

@@ -80,32 +80,30 @@ fn subgroups_are_used_where_there_are_some() {
     println!("subgroups: {there}");
 }
 
-/// Rows that are shared out to workgroups, gradients in the matrix's place, with subgroup operations and without.
+/// Rows that are shared out to workgroups: with subgroup operations and the gradient in the matrix's place, and with neither.
 #[test]
-fn every_form_agrees_with_the_reference() {
+fn split_rows_agree_with_the_reference() {
     if gpu().is_none() {
         return;
     }
-    let open = || Gpu::new(None).expect("it was there before");
-    let devices = [open().with_workgroups(4), open().with_workgroups(4).without_subgroups(), open()];
+    let open = || Gpu::new(None).expect("it was there before").with_invocations(1024);
+    let devices = [open(), open().without_subgroups()];
     let classes = 4200;
     for shipped in specs::ALL {
         let loss = spec(shipped.name);
         let batch: Batch<f32> = random_batch(&loss, 11, 2, classes).convert();
         let exact = Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("the loss is finite");
-        for (gpu, parts) in devices.iter().zip([2, 2, 1]) {
+        for (gpu, in_place) in devices.iter().zip([true, false]) {
             let kernel = Kernel::new(gpu, &RowProgram::of(&loss)).expect("the shader compiles");
-            for in_place in [false, true].into_iter().filter(|&it| !it || kernel.allows_in_place()) {
-                let arrays = arrays(gpu, &loss, &batch, in_place);
-                let mut bound = kernel.bind(2, classes, arrays).expect("the arrays fit");
-                assert_eq!(bound.parts(), parts);
-                bound.step(&batch.params).expect("the step runs");
-                let found = bound.outcome().expect("there is one");
-                let distance = distance(&exact, &found.loss, &found.gradient);
-                assert!(distance <= 2e-4, "{} {:?}: {distance:e}", loss.name, bound.shader().form);
-                assert!((found.mean_loss - exact.mean_loss).abs() <= 2e-4 * exact.mean_loss.abs().max(1.0));
-                assert_eq!(found.states.len(), exact.states.len());
-            }
+            let arrays = arrays(gpu, &loss, &batch, in_place && kernel.allows_in_place());
+            let mut bound = kernel.bind(2, classes, arrays).expect("the arrays fit");
+            assert_eq!((bound.parts(), bound.shader().form.workgroup), (2, 128));
+            bound.step(&batch.params).expect("the step runs");
+            let found = bound.outcome().expect("there is one");
+            let distance = distance(&exact, &found.loss, &found.gradient);
+            assert!(distance <= 2e-4, "{} {:?}: {distance:e}", loss.name, bound.shader().form);
+            assert!((found.mean_loss - exact.mean_loss).abs() <= 2e-4 * exact.mean_loss.abs().max(1.0));
+            assert_eq!(found.states.len(), exact.states.len());
         }
     }
 }
@@ -174,7 +172,7 @@ fn chunks_of_split_rows_give_the_same_bits() {
         return;
     }
     let classes = 4200;
-    let open = || Gpu::new(None).expect("it was there before").with_workgroups(40);
+    let open = || Gpu::new(None).expect("it was there before").with_invocations(4096);
     let small = open().with_binding_limit(4 * classes as u64 * 2);
     for name in ["arcface", "curricularface", "ohem_share"] {
         let loss = spec(name);
@@ -183,5 +181,29 @@ fn chunks_of_split_rows_give_the_same_bits() {
             Kernel::new(gpu, &RowProgram::of(&loss)).and_then(|k| k.run(&batch)).expect("the kernel runs")
         };
         assert_eq!(run(&open()), run(&small), "{name}");
+    }
+}
+
+/// The largest workgroups, whole rows and shared ones.
+#[test]
+fn large_workgroups_agree_with_the_reference() {
+    if gpu().is_none() {
+        return;
+    }
+    let loss = spec("mv_arc_adaptive");
+    let batch: Batch<f32> = random_batch(&loss, 11, 2, 40_000).convert();
+    let exact = Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("the loss is finite");
+    let open = |invocations| Gpu::new(None).expect("it was there before").with_invocations(invocations);
+    let devices =
+        [(open(1024), 1), (open(1_000_000), 4), (open(1_000_000).without_subgroups(), 4), (open(64), 1)];
+    for (gpu, parts) in devices {
+        let kernel = Kernel::new(&gpu, &RowProgram::of(&loss)).expect("the shader compiles");
+        let mut bound = kernel.place(&batch).expect("the batch fits");
+        let workgroup = if gpu.invocations() == 64 { 64 } else { 512 };
+        assert_eq!((bound.parts(), bound.shader().form.workgroup), (parts, workgroup));
+        bound.step(&batch.params).expect("the step runs");
+        let found = bound.outcome().expect("there is one");
+        let distance = distance(&exact, &found.loss, &found.gradient);
+        assert!(distance <= 2e-5, "{:?}: {distance:e}", bound.shader().form);
     }
 }

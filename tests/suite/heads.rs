@@ -108,15 +108,14 @@ impl Host {
         let given = given.filter_map(|input| vectors.iter().find(|(name, _)| *name == input.name));
         let narrow: Vec<Vec<f32>> =
             given.map(|(_, values)| values.iter().map(|&v| v as f32).collect()).collect();
-        let batch =
-            Batch::new(&self.loss, classes, cells.clone(), &self.labels, vectors, self.params.clone());
+        let batch = Batch::new(&self.loss, classes, cells, &self.labels, vectors, self.params.clone());
         let found = outcome(&self.loss.gradient(), &batch.expect("the inputs are valid"));
         let mut by_embeddings = vec![0.0; rows * width];
         let mut by_weights = vec![0.0; classes * centres * width];
         let radial = found.partials.iter().find(|(by, _)| matches!(by, Wrt::Input(_)));
         for i in 0..rows {
             for j in 0..classes * centres {
-                let (at, g) = (i * classes * centres + j, found.gradient[i * classes * centres + j]);
+                let g = found.gradient[i * classes * centres + j];
                 for f in 0..width {
                     let (dx, dw) = if self.cosines() {
                         let c = dot(&x[i], &w[j]);
@@ -131,7 +130,6 @@ impl Host {
                     by_embeddings[i * width + f] += g * dx;
                     by_weights[j * width + f] += g * dw;
                 }
-                debug_assert!(at < cells.len());
             }
             if let Some((_, by_norm)) = radial {
                 for f in 0..width {
@@ -164,9 +162,9 @@ impl Host {
         let name = &self.loss.name;
         let loss = head.summary().expect("there is one").loss;
         let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
-        close(name, "loss", &exact.loss, &wide(loss), 1e-4);
-        close(name, "by embeddings", &exact.by_embeddings, &wide(head.by_embeddings().expect("there")), 4e-4);
-        close(name, "by weights", &exact.by_weights, &wide(head.by_weights().expect("there")), 4e-4);
+        close(name, "loss", &exact.loss, &wide(loss), 5e-6);
+        close(name, "by embeddings", &exact.by_embeddings, &wide(head.by_embeddings().expect("there")), 2e-5);
+        close(name, "by weights", &exact.by_weights, &wide(head.by_weights().expect("there")), 2e-5);
     }
 }
 
@@ -212,7 +210,7 @@ fn heads_take_every_size() {
     for (rows, classes, width) in sizes {
         Host::new(spec("arcface"), HeadSizes { rows, classes, width }, 9).agrees(gpu);
     }
-    let busy = Gpu::new(None).expect("it was there before").with_workgroups(50).without_subgroups();
+    let busy = Gpu::new(None).expect("it was there before").with_invocations(3200).without_subgroups();
     for name in ["arcface", "subcentre_arcface", "magface"] {
         Host::new(spec(name), HeadSizes { rows: 6, classes: 4300, width: 33 }, 4).agrees(&busy);
     }
@@ -225,6 +223,8 @@ fn heads_are_right_where_the_cosine_is_one() {
     let sizes = HeadSizes { rows: 12, classes: 20, width: 40 };
     for name in ["arcface", "normface", "arcface_easy", "subcentre_arcface"] {
         let mut host = Host::new(spec(name), sizes, 6);
+        // So small that rows close to their class are not saturated.
+        host.params[0] = 1.0;
         let centres = host.loss.graph.centres();
         let aside = noise(77, 12 * 40);
         // Rows in pairs, one towards its class and one away from it; the first two exactly.
@@ -245,8 +245,8 @@ fn heads_are_right_where_the_cosine_is_one() {
         for row in 0..12 {
             let [exact, found] = [&exact.by_embeddings, &found].map(|all| &all[row * 40..][..40]);
             let length = |v: &[f64]| dot(v, v).sqrt();
-            // s / B / |x|, and more than that no margin gives.
-            let bound = 64.0
+            // s / B / |x|; a margin gives about as much.
+            let bound = 1.0
                 / 12.0
                 / length(
                     &host.embeddings[row * 40..][..40].iter().map(|&x| f64::from(x)).collect::<Vec<_>>(),
@@ -254,7 +254,8 @@ fn heads_are_right_where_the_cosine_is_one() {
             assert!(found.iter().all(|g| g.is_finite()) && length(found) <= 4.0 * bound, "{name}, row {row}");
             if row >= 2 {
                 let apart: Vec<f64> = exact.iter().zip(found).map(|(a, b)| a - b).collect();
-                let most = if row < 4 { 2e-2 } else { 2e-3 };
+                // Where the cosine is 1 but for rounding, its sine is known to 3.5e-4.
+                let most = if row < 6 { 4e-4 } else { 2e-5 };
                 let distance = length(&apart) / bound;
                 assert!(
                     distance <= most,
@@ -281,6 +282,11 @@ fn heads_take_vectors_of_zeros() {
     }
 }
 
+fn write(gpu: &Gpu, buffer: &marlo::wgsl::wgpu::Buffer, values: &[f32]) {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    gpu.queue().write_buffer(buffer, 0, &bytes);
+}
+
 /// Steps follow each other on the device; hyperparameters and vectors change between them.
 #[test]
 fn heads_make_steps() {
@@ -294,20 +300,12 @@ fn heads_make_steps() {
         params: vec![16.0, 0.1],
         ..Host::new(spec("cosface"), ODD, 2)
     };
-    let write = |weights: &[f32]| {
-        let bytes: Vec<u8> = weights.iter().flat_map(|v| v.to_le_bytes()).collect();
-        gpu.queue().write_buffer(&head.arrays().weights, 0, &bytes);
-    };
-    write(&other.weights);
+    write(gpu, &head.arrays().weights, &other.weights);
     head.step(&other.params).expect("the step runs");
     let exact = other.exact();
     let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
-    close("cosface", "by weights", &exact.by_weights, &wide(head.by_weights().expect("there")), 4e-4);
-    let write = |weights: &[f32]| {
-        let bytes: Vec<u8> = weights.iter().flat_map(|v| v.to_le_bytes()).collect();
-        gpu.queue().write_buffer(&head.arrays().weights, 0, &bytes);
-    };
-    write(&host.weights);
+    close("cosface", "by weights", &exact.by_weights, &wide(head.by_weights().expect("there")), 2e-5);
+    write(gpu, &head.arrays().weights, &host.weights);
     head.step(&host.params).expect("the step runs");
     assert_eq!(first, (head.summary().expect("there"), head.by_weights().expect("there")));
 }

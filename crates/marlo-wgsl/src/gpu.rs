@@ -1,5 +1,7 @@
 //! A device, and what can go wrong with it.
 
+use crate::emit::WORKGROUP;
+
 /// Why the GPU gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum GpuError {
@@ -71,12 +73,11 @@ pub struct Gpu {
     pub(crate) queue: wgpu::Queue,
     pub(crate) limits: wgpu::Limits,
     subgroups: bool,
-    workgroups: usize,
+    invocations: usize,
 }
 
-/// So many workgroups keep a GPU busy: rows are shared out until there are as many. A large one runs 132 processors of 2048
-/// invocations at a time, which is as many groups of 64.
-const BUSY: usize = 4096;
+/// So many invocations keep a GPU's memory busy: half of what a large one runs at a time (132 processors of 2048).
+const BUSY: usize = 131_072;
 
 impl Gpu {
     /// Opens a device: the adapter whose name holds `wanted` (in any case), else that of the variable
@@ -119,7 +120,7 @@ impl Gpu {
             adapter: adapter.name.clone(),
             limits: device.limits(),
             subgroups: device.features().contains(wgpu::Features::SUBGROUP),
-            workgroups: if software { 1 } else { BUSY },
+            invocations: if software { WORKGROUP as usize } else { BUSY },
             device,
             queue,
         }
@@ -147,16 +148,16 @@ impl Gpu {
         self
     }
 
-    /// How many workgroups keep the device busy: where a batch has fewer rows, long rows are shared out. 1 on a software
-    /// device, where the number of rows does not matter.
-    pub fn workgroups(&self) -> usize {
-        self.workgroups
+    /// How many invocations keep the device busy. Where a batch has fewer, workgroups grow and long rows are shared out. On
+    /// a software device those of one workgroup: it works on one after another.
+    pub fn invocations(&self) -> usize {
+        self.invocations
     }
 
-    /// Another number of workgroups that keep the device busy.
+    /// Another number of invocations that keep the device busy.
     #[must_use]
-    pub fn with_workgroups(mut self, workgroups: usize) -> Gpu {
-        self.workgroups = workgroups.max(1);
+    pub fn with_invocations(mut self, invocations: usize) -> Gpu {
+        self.invocations = invocations.max(1);
         self
     }
 

@@ -7,6 +7,9 @@ use crate::stage::{Stage, module, pipeline};
 /// The rows and columns of a result that a workgroup makes.
 const TILE: usize = 64;
 
+/// The invocations of a workgroup.
+const INVOCATIONS: usize = 64;
+
 /// The terms of a sum that a workgroup reads at a time, and the loop iterations that they take.
 const TERMS: usize = 16;
 const ITERATIONS: usize = 25;
@@ -84,7 +87,7 @@ impl Multiply {
 /// added up in a row, for that bounds the rounding error. `matrices` results of (m, n) must fit a binding for each part.
 pub(crate) fn parts(gpu: &Gpu, [m, n, k]: [usize; 3], matrices: usize) -> usize {
     let tiles = m.div_ceil(TILE) * n.div_ceil(TILE) * matrices;
-    let busy = (gpu.workgroups() / tiles).min(k / 512);
+    let busy = (gpu.invocations() / INVOCATIONS / tiles).min(k / 512);
     let fit = gpu.limits.max_storage_buffer_binding_size as usize / (4 * m * n * matrices);
     busy.max(k.div_ceil(4096)).min(fit).max(1)
 }

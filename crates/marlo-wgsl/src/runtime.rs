@@ -24,8 +24,11 @@ pub(crate) const MOST_GROUPS: usize = 65_535;
 /// The most workgroups that share a row.
 const MOST_PARTS: usize = 256;
 
-/// The fewest classes that are worth a workgroup of their own: 32 an invocation.
-const LEAST_SPAN: usize = 2048;
+/// The most invocations of a workgroup. More, and a processor has room for one workgroup only, which waits at each barrier.
+const MOST_INVOCATIONS: usize = 512;
+
+/// A workgroup grows as long as each invocation has so many classes.
+const LEAST_CLASSES: usize = 32;
 
 /// A loss, compiled for a device.
 ///
@@ -187,7 +190,8 @@ impl<'g> Kernel<'g> {
         chunk: usize,
         in_place: bool,
     ) -> Result<(Arc<Compiled>, Extent), GpuError> {
-        let iterations = |loops: u32, classes: usize| loops as usize * classes.div_ceil(WORKGROUP as usize);
+        let workgroup = self.workgroup(classes);
+        let iterations = |loops: u32, count: usize| loops as usize * count.div_ceil(workgroup);
         let too_large = || GpuError::TooLarge {
             what: format!("a batch of {rows} rows and {classes} classes"),
             limit: format!("{MOST_ITERATIONS} loop iterations an invocation"),
@@ -198,16 +202,30 @@ impl<'g> Kernel<'g> {
             return Err(too_large());
         }
         let least = iterations(self.shader().loops, classes).div_ceil(MOST_ITERATIONS);
-        let wanted = (self.gpu.workgroups() / rows).min(classes / LEAST_SPAN);
+        let idle = self.gpu.invocations() / (rows * workgroup);
+        let wanted = idle.min(2 * classes / (LEAST_CLASSES * workgroup));
         let parts = wanted.max(least).clamp(1, MOST_PARTS);
-        let span = classes.div_ceil(parts).next_multiple_of(WORKGROUP as usize);
-        let form = Form { split: parts > 1, in_place, ..self.shader().form };
+        let span = classes.div_ceil(parts).next_multiple_of(workgroup);
+        let form = Form { workgroup: workgroup as u32, split: parts > 1, in_place, ..self.shader().form };
         let compiled = self.compiled(form)?;
         if iterations(compiled.shader.loops, if parts > 1 { span } else { classes }) > MOST_ITERATIONS {
             return Err(too_large());
         }
         let parts = if parts > 1 { classes.div_ceil(span) } else { 1 };
         Ok((compiled, Extent { rows, classes, chunk, parts, span }))
+    }
+
+    /// The invocations of a workgroup. The more work on a row, the fewer rows are worked on at a time, so that a row still
+    /// stands in a cache when the next sweep over it comes.
+    fn workgroup(&self, classes: usize) -> usize {
+        let limits = &self.gpu.limits;
+        let most = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
+        let most = MOST_INVOCATIONS.min(most as usize).min(self.gpu.invocations());
+        let mut workgroup = WORKGROUP as usize;
+        while 2 * workgroup <= most && classes >= 2 * workgroup * LEAST_CLASSES {
+            workgroup *= 2;
+        }
+        workgroup
     }
 
     /// The program in a form.

@@ -4,7 +4,7 @@ use marlo_ir::graph::{Axis, Id};
 use marlo_ir::loss::Wrt;
 use marlo_ir::schedule::{RowProgram, Step};
 
-/// The usual number of invocations of a workgroup; every device has at least 256.
+/// The usual number of invocations of a workgroup; every device allows at least 256.
 pub const WORKGROUP: u32 = 64;
 
 /// How a shader works through a batch. The numbers that it gives are the same but for rounding.
