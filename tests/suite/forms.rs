@@ -130,6 +130,11 @@ fn steps_follow_each_other_on_the_device() {
     let found = bound.outcome().expect("there is one");
     assert_eq!(found, kernel.run(&other).expect("the kernel runs"));
     assert_eq!(bound.losses().expect("there are some"), found.loss);
+    bound.check().expect("the inputs are valid");
+    other.matrix[701] = f32::NAN;
+    gpu.queue().write_buffer(&bound.arrays().matrix, 0, &bytes(&other.matrix));
+    let error = bound.check().expect_err("one is NaN").to_string();
+    assert!(error.contains("the matrix is NaN at index 701"), "{error}");
 }
 
 fn bytes(values: &[f32]) -> Vec<u8> {

@@ -333,6 +333,29 @@ fn heads_refuse_what_does_not_fit() {
     assert!(error.contains("`length`"), "{error}");
 }
 
+/// What a step does not look at, a check finds and places.
+#[test]
+fn heads_check_their_inputs() {
+    let Some(gpu) = gpu() else { return };
+    let host = Host::new(spec("arcface"), ODD, 2);
+    let head = host.on(gpu, &[]).expect("the head fits");
+    head.check().expect("the inputs are valid");
+    let refused = |text: &str| {
+        let error = head.check().expect_err("an input is wrong").to_string();
+        assert!(error.contains(text), "{error}");
+    };
+    let mut weights = host.weights.clone();
+    weights[300] = f32::INFINITY;
+    write(gpu, &head.arrays().weights, &weights);
+    refused("the array of class vectors is inf at index 300, but every input must be finite");
+    let mut embeddings = host.embeddings.clone();
+    embeddings[7] = f32::NAN;
+    write(gpu, &head.arrays().embeddings, &embeddings);
+    refused("the array of embeddings is NaN at index 7");
+    write(gpu, &head.arrays().labels, &[f32::from_bits(1), f32::from_bits(203)]);
+    refused("the label is 203 at index 1, but the 203 classes are numbered from 0 to 202");
+}
+
 /// The measurements are what they say: positive times, and the traffic of the sizes.
 #[test]
 fn benchmarks_measure() {

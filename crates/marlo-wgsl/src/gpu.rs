@@ -51,6 +51,18 @@ pub enum GpuError {
         /// What it must have.
         wanted: String,
     },
+    /// A number on the device that is no valid input.
+    #[error("{what} is {value} at index {index}, but {wanted}")]
+    Input {
+        /// The array.
+        what: &'static str,
+        /// Its index there.
+        index: usize,
+        /// The number.
+        value: f64,
+        /// What it must be, in words.
+        wanted: String,
+    },
     /// More than the device can hold or work through.
     #[error("{what} exceeds what the adapter can do ({limit}); use another backend")]
     TooLarge {
@@ -188,12 +200,55 @@ impl Gpu {
         self.filled(bytemuck::cast_slice(numbers), wgpu::BufferUsages::STORAGE)
     }
 
-    /// Reads the first numbers of a buffer back, waiting for what was submitted before.
+    /// Reads the first numbers of a buffer back, f32 or u32 each, waiting for what was submitted before. The buffer must be
+    /// one that can be copied from.
     ///
     /// # Errors
-    /// When memory runs out or the device is lost.
-    pub fn read(&self, buffer: &wgpu::Buffer, numbers: usize) -> Result<Vec<f32>, GpuError> {
+    /// When there are not so many, memory runs out or the device is lost.
+    pub fn read<T: bytemuck::AnyBitPattern>(
+        &self,
+        buffer: &wgpu::Buffer,
+        numbers: usize,
+    ) -> Result<Vec<T>, GpuError> {
         self.read_back(buffer, numbers)
+    }
+
+    /// Reads numbers back and looks for one that is not finite.
+    pub(crate) fn all_finite(
+        &self,
+        what: &'static str,
+        buffer: &wgpu::Buffer,
+        numbers: usize,
+    ) -> Result<(), GpuError> {
+        let values = self.read::<f32>(buffer, numbers)?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(GpuError::Input {
+                what,
+                index,
+                value: values[index].into(),
+                wanted: "every input must be finite".into(),
+            }),
+        }
+    }
+
+    /// Reads labels back and looks for one that is no class.
+    pub(crate) fn all_classes(
+        &self,
+        labels: &wgpu::Buffer,
+        rows: usize,
+        classes: usize,
+    ) -> Result<(), GpuError> {
+        let labels = self.read::<u32>(labels, rows)?;
+        match labels.iter().position(|&label| label as usize >= classes) {
+            None => Ok(()),
+            Some(index) => Err(GpuError::Input {
+                what: "the label",
+                index,
+                value: labels[index].into(),
+                wanted: format!("the {classes} classes are numbered from 0 to {}", classes - 1),
+            }),
+        }
     }
 
     /// The adapter's name.
@@ -243,7 +298,11 @@ impl Gpu {
         Ok(buffer)
     }
 
-    fn read_back(&self, buffer: &wgpu::Buffer, values: usize) -> Result<Vec<f32>, GpuError> {
+    fn read_back<T: bytemuck::AnyBitPattern>(
+        &self,
+        buffer: &wgpu::Buffer,
+        values: usize,
+    ) -> Result<Vec<T>, GpuError> {
         let bytes = (values * 4) as u64;
         let staging = self.checked("a buffer to read back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -271,6 +330,6 @@ impl Gpu {
         }
         let view =
             staging.slice(0..bytes).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view[..]))
+        Ok(view.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
     }
 }

@@ -11,8 +11,8 @@ use crate::outcome::{Cells, Outcome};
 use crate::pipeline::Compiled;
 
 /// The arrays of a batch, in storage buffers of the kernel's device ([`Gpu::device`]) that are at least as large as said.
-/// What stands in them is the caller's affair: no number is looked at, and a label that is no class gives a wrong result
-/// or zeros, never an access outside of the buffers.
+/// A step looks at no number: an input that is not finite, or a label that is no class, gives a wrong result (never an access
+/// outside of the buffers). [`Resident::check`] finds them, for whom it is worth the time.
 #[derive(Clone, Debug)]
 pub struct Arrays {
     /// Cosines or logits, (B, C) f32, row by row; with K centres a class (K, B, C), a matrix for each.
@@ -197,6 +197,25 @@ impl<'g> Resident<'g> {
         })
     }
 
+    /// Reads the inputs back and checks that they are finite and that labels are classes. It is meant for a first step, or for
+    /// when a loss looks wrong: it takes far longer than a step. Where the gradient overwrites the matrix, the matrix must
+    /// have been written since the last step.
+    ///
+    /// # Errors
+    /// When an input is not valid: it says which, and where. Else as [`losses`](Self::losses).
+    pub fn check(&self) -> Result<(), GpuError> {
+        let Extent { rows, classes, .. } = self.extent;
+        let cells = self.shader().matrices * rows * classes;
+        self.gpu.all_classes(&self.arrays.labels, rows, classes)?;
+        self.gpu.all_finite("the matrix", &self.arrays.matrix, cells)?;
+        let inputs = self.program.graph().inputs[1..].iter().filter(|input| input.axis != Axis::Matrix);
+        for (input, vector) in inputs.zip(&self.arrays.vectors) {
+            let numbers = if input.axis == Axis::Rows { rows } else { classes };
+            self.gpu.all_finite("a further input", vector, numbers)?;
+        }
+        Ok(())
+    }
+
     /// Reads the losses of the last step back, (B,), waiting for it.
     ///
     /// # Errors
@@ -231,7 +250,7 @@ impl<'g> Resident<'g> {
         let Extent { chunk, classes, .. } = self.extent;
         let count = (cells.len() - 1) * chunk * classes + rows * classes;
         let gradients = self.arrays.gradients.as_ref().unwrap_or(&self.arrays.matrix);
-        let values = self.gpu.read(gradients, count)?;
+        let values: Vec<f32> = self.gpu.read(gradients, count)?;
         for (number, found) in cells.iter_mut().enumerate() {
             found.add(&values[number * chunk * classes..][..rows * classes], classes);
         }

@@ -12,29 +12,69 @@ use crate::emit::{Emitter, entry, literal};
 /// such blocks instead of the number of terms.
 const BLOCK: u32 = 32;
 
+/// The text of a loop: what stands before it, in it, and after it.
+#[derive(Default)]
+struct Loop {
+    before: String,
+    body: String,
+    after: String,
+}
+
 /// The loop over the other classes, and the merged reductions after it.
 pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes: bool) -> String {
     let outer = e.bound.clone();
-    let none = literal(NO_CLASS);
-    let (mut before, mut body, mut after) = (String::new(), String::new(), String::new());
+    let mut text = Loop::default();
     for &id in cells {
         if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
-            e.define(&mut body, "        ", id);
+            e.define(&mut text.body, "        ", id);
         }
     }
     let mut results = Vec::new();
     for &id in reductions {
         let name = e.names.name(e.graph, id);
-        let value = e.expr(e.graph.args(id)[0]);
-        match e.graph.op(id) {
-            Op::LseK => {
-                let _ = writeln!(
-                    before,
-                    "    var {name}_max_ = {none};\n    var {name}_sum_ = 0.0;\n    var {name}_block_ = 0.0;"
-                );
-                let _ = write!(
-                    body,
-                    "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
+        reduce(e, &mut text, id, &name);
+        results.push((id, name));
+    }
+    if writes {
+        for (number, pair) in e.outputs.iter().enumerate() {
+            let place = entry(&e.output(), number, "k");
+            let _ = writeln!(text.body, "        {place} = {};", e.expr(pair[1]));
+        }
+    }
+    e.bound = outer;
+    e.bound.extend(results);
+    let workgroup = e.form.workgroup;
+    let (begin, end) = if e.form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
+    let Loop { before, body, after } = text;
+    let last = if body.contains("if (last)") {
+        format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
+    } else {
+        String::new()
+    };
+    format!(
+        "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
+        if (k == label) {{
+            continue;
+        }}
+{last}{body}    }}
+{after}"
+    )
+}
+
+/// What a reduction does before a loop, in it, and after it.
+fn reduce(e: &mut Emitter<'_>, text: &mut Loop, id: Id, name: &str) {
+    let none = literal(NO_CLASS);
+    let value = e.expr(e.graph.args(id)[0]);
+    let Loop { before, body, after } = text;
+    let found = match e.graph.op(id) {
+        Op::LseK => {
+            let _ = writeln!(
+                before,
+                "    var {name}_max_ = {none};\n    var {name}_sum_ = 0.0;\n    var {name}_block_ = 0.0;"
+            );
+            let _ = write!(
+                body,
+                "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
         let {name}_value_ = {value};
         let {name}_less_ = exp_(-abs({name}_value_ - {name}_max_));
         if ({name}_value_ > {name}_max_) {{
@@ -49,53 +89,29 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
             {name}_block_ = 0.0;
         }}
 "
-                );
-                let found = format!("lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_)");
-                after += &merged(e, id, &name, &found);
-            }
-            Op::MaxK => {
-                let _ = writeln!(before, "    var {name}_part_ = {none};");
-                let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
-                after += &merged(e, id, &name, &format!("max_lanes(lane, {name}_part_)"));
-            }
-            _ => {
-                let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
-                let _ = write!(
-                    body,
-                    "        {name}_block_ += {value};
+            );
+            format!("lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_)")
+        }
+        Op::MaxK => {
+            let _ = writeln!(before, "    var {name}_part_ = {none};");
+            let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
+            format!("max_lanes(lane, {name}_part_)")
+        }
+        _ => {
+            let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
+            let _ = write!(
+                body,
+                "        {name}_block_ += {value};
         if (last) {{
             {name}_part_ += {name}_block_;
             {name}_block_ = 0.0;
         }}
 "
-                );
-                after += &merged(e, id, &name, &format!("sum_lanes(lane, {name}_part_ + {name}_block_)"));
-            }
+            );
+            format!("sum_lanes(lane, {name}_part_ + {name}_block_)")
         }
-        results.push((id, name));
-    }
-    if writes {
-        for (number, pair) in e.outputs.iter().enumerate() {
-            let _ = writeln!(body, "        {} = {};", entry(&e.output(), number, "k"), e.expr(pair[1]));
-        }
-    }
-    e.bound = outer;
-    e.bound.extend(results);
-    let workgroup = e.form.workgroup;
-    let (begin, end) = if e.form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
-    let last = if body.contains("if (last)") {
-        format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
-    } else {
-        String::new()
     };
-    format!(
-        "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
-        if (k == label) {{
-            continue;
-        }}
-{last}{body}    }}
-{after}"
-    )
+    *after += &merged(e, id, name, &found);
 }
 
 /// What follows a sweep for a reduction: its value in a variable; or, where several workgroups share the row, what this one

@@ -27,8 +27,8 @@ pub struct HeadSizes {
     pub width: usize,
 }
 
-/// The arrays of a head, in storage buffers of the device ([`Gpu::device`]) that are at least as large as said. What stands
-/// in them is the caller's affair, as with [`Arrays`].
+/// The arrays of a head, in storage buffers of the device ([`Gpu::device`]) that are at least as large as said. A step looks at
+/// no number, as with [`Arrays`]; see [`GpuHead::check`].
 #[derive(Clone, Debug)]
 pub struct HeadArrays {
     /// (B, d) f32, of any length but for cosines of more than about 1e38.
@@ -150,6 +150,18 @@ impl<'g> GpuHead<'g> {
             self.encode(&mut encoder);
             self.gpu.queue.submit([encoder.finish()]);
         })
+    }
+
+    /// Reads the inputs back and checks that they are finite and that labels are classes; see [`Resident::check`].
+    ///
+    /// # Errors
+    /// When an input is not valid: it says which, and where. Else when memory runs out or the device is lost.
+    pub fn check(&self) -> Result<(), GpuError> {
+        let HeadSizes { rows, classes, width } = self.sizes;
+        let vectors = classes * self.resident.shader().matrices;
+        self.gpu.all_classes(&self.arrays.labels, rows, classes)?;
+        self.gpu.all_finite("the array of embeddings", &self.arrays.embeddings, rows * width)?;
+        self.gpu.all_finite("the array of class vectors", &self.arrays.weights, vectors * width)
     }
 
     /// Reads back what the last step made of the losses: each sample's own, that of the batch, and the next values of states.

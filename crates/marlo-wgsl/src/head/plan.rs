@@ -3,7 +3,7 @@
 use super::{HeadArrays, HeadSizes};
 use crate::gpu::{Gpu, GpuError};
 use crate::product::{Multiply, Product, Strides};
-use crate::runtime::MOST_GROUPS;
+use crate::runtime::{MOST_GROUPS, MOST_ITERATIONS};
 use crate::stage::{Stage, module, pipeline};
 
 /// What is on the device beside the caller's arrays.
@@ -167,6 +167,13 @@ impl Plan<'_, '_> {
     ) -> Result<Vec<Stage>, GpuError> {
         let HeadSizes { rows, width, .. } = self.sizes;
         let (arrays, centres, cells) = (self.arrays, self.centres, self.buffers.cells());
+        let iterations = width.div_ceil(64) * (2 + centres * (1 + self.parts));
+        if iterations > MOST_ITERATIONS {
+            return Err(GpuError::TooLarge {
+                what: format!("vectors of {width} numbers, and sums in {} parts", self.parts),
+                limit: format!("{MOST_ITERATIONS} loop iterations an invocation"),
+            });
+        }
         let [by_embeddings, by_weights] = self.products()?;
         let chain = Chain::new(self, radial)?;
         let norms = kept.filter(|_| radial.is_some());
