@@ -212,3 +212,40 @@ fn large_workgroups_agree_with_the_reference() {
         assert!(distance <= 2e-5, "{:?}: {distance:e}", bound.shader().form);
     }
 }
+
+/// The corners of the compiler, and random programs: shared rows give what whole ones give, valid in every form.
+#[test]
+fn split_programs_agree_with_whole_ones() {
+    let Some(whole) = gpu() else { return };
+    let split = Gpu::new(None).expect("it was there before").with_invocations(1024);
+    let parsed = |(name, text): (String, String)| match marlo::compile(&text, &marlo::lang::Empty) {
+        Ok(compiled) => compiled.loss,
+        Err(found) => panic!("{name}: {found:?}"),
+    };
+    let written = crate::corpus::programs().into_iter().map(parsed);
+    let drawn = (0..30_u8).map(|seed| {
+        let bytes: Vec<u8> =
+            (0..40_u8).map(|at| seed.wrapping_mul(37).wrapping_add(at.wrapping_mul(91))).collect();
+        crate::programs::program(&bytes, crate::programs::Allow::All)
+    });
+    for loss in written.chain(drawn) {
+        let program = RowProgram::of(&loss);
+        for bits in 1..8 {
+            let [split, in_place, subgroups] = [1, 2, 4].map(|bit| bits & bit != 0);
+            let shader = emit_with(&program, Form { split, in_place, subgroups, ..Form::default() });
+            if let Err(error) = compile(&shader, Target::Spirv) {
+                panic!("{} {:?}: {error}\n{}", loss.name, shader.form, shader.source);
+            }
+        }
+        let batch: Batch<f32> = random_batch(&loss, 11, 3, 2100).convert();
+        let [a, b] = [whole, &split].map(|gpu| {
+            let kernel = Kernel::new(gpu, &program).expect("the shader compiles");
+            kernel.run(&batch).expect("the kernel runs")
+        });
+        let scale = |values: &[f32]| values.iter().fold(1e-20_f32, |m, v| v.abs().max(m));
+        let apart =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max) / scale(a);
+        let distance = apart(&a.loss, &b.loss).max(apart(&a.gradient, &b.gradient));
+        assert!(distance <= 1e-3, "{}: {distance:e}\n{}", loss.name, program.print());
+    }
+}
