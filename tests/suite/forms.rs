@@ -19,7 +19,8 @@ fn shaders_of_every_form_are_valid() {
         let program = RowProgram::of(&spec(shipped.name));
         for bits in 1..8 {
             let [split, in_place, subgroups] = [1, 2, 4].map(|bit| bits & bit != 0);
-            let shader = emit_with(&program, Form { split, in_place, subgroups, ..Form::default() });
+            let ahead = split != in_place;
+            let shader = emit_with(&program, Form { split, in_place, ahead, subgroups, ..Form::default() });
             for target in [Target::Spirv, Target::Msl, Target::Hlsl] {
                 if let Err(error) = compile(&shader, target) {
                     panic!("{} {:?} to {target:?}: {error}\n{}", shipped.name, shader.form, shader.source);
@@ -232,7 +233,8 @@ fn split_programs_agree_with_whole_ones() {
         let program = RowProgram::of(&loss);
         for bits in 1..8 {
             let [split, in_place, subgroups] = [1, 2, 4].map(|bit| bits & bit != 0);
-            let shader = emit_with(&program, Form { split, in_place, subgroups, ..Form::default() });
+            let ahead = split != in_place;
+            let shader = emit_with(&program, Form { split, in_place, ahead, subgroups, ..Form::default() });
             if let Err(error) = compile(&shader, Target::Spirv) {
                 panic!("{} {:?}: {error}\n{}", loss.name, shader.form, shader.source);
             }

@@ -148,8 +148,9 @@ fn by_subgroups(_: Form, merge: &Merge) -> String {
     format!(
         "{note}
 {head} {{
-{within}    workgroupBarrier();
-    if (subgroup_.z == 0u) {{
+    // All invocations come together here: those of a subgroup may have left a loop one after another.
+    workgroupBarrier();
+{within}    if (subgroup_.z == 0u) {{
 {put_subgroup}    }}
     workgroupBarrier();
 {first}    for (var i = 1u; i < subgroup_.y; i += 1u) {{

@@ -32,6 +32,8 @@ const OWN: &[&str] = &[
     "parts",
     "span",
     "begin",
+    "block",
+    "ahead",
     "end",
     "subgroup",
     "subgroups",

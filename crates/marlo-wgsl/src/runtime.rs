@@ -49,7 +49,8 @@ impl<'g> Kernel<'g> {
     /// # Errors
     /// When the device refuses the shader.
     pub fn new(gpu: &'g Gpu, program: &RowProgram) -> Result<Self, GpuError> {
-        let form = Form { subgroups: gpu.has_subgroups(), ..Form::default() };
+        let ahead = gpu.invocations() > WORKGROUP as usize;
+        let form = Form { subgroups: gpu.has_subgroups(), ahead, ..Form::default() };
         let whole = Arc::new(Compiled::new(gpu, program, form)?);
         Ok(Kernel { gpu, program: Arc::new(program.clone()), whole, forms: Mutex::default() })
     }

@@ -6,16 +6,17 @@ use marlo_ir::eval::NO_CLASS;
 use marlo_ir::graph::Id;
 use marlo_ir::op::Op;
 
-use crate::emit::{Emitter, entry, literal};
+use crate::emit::{Emitter, Form, entry, literal};
 
 /// How many terms are added up before they go to the running total: the error of a long sum grows with the number of
 /// such blocks instead of the number of terms.
 const BLOCK: u32 = 32;
 
-/// The text of a loop: what stands before it, in it, and after it.
+/// The text of a loop: what stands before it, in it, and after it; and what it reads for four classes at a time.
 #[derive(Default)]
 struct Loop {
     before: String,
+    ahead: String,
     body: String,
     after: String,
 }
@@ -25,7 +26,9 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
     let outer = e.bound.clone();
     let mut text = Loop::default();
     for &id in cells {
-        if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
+        if let (true, Op::Input(input, _)) = (e.form.ahead, e.graph.op(id)) {
+            read_ahead(e, &mut text, id, input as usize);
+        } else if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
             e.define(&mut text.body, "        ", id);
         }
     }
@@ -43,29 +46,61 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
     }
     e.bound = outer;
     e.bound.extend(results);
-    let workgroup = e.form.workgroup;
-    let (begin, end) = if e.form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
-    let Loop { before, body, after } = text;
-    let last = if body.contains("if (last)") {
-        format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
-    } else {
-        String::new()
-    };
-    format!(
-        "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
+    text.written(e.form)
+}
+
+/// The input of a cell, read for four classes in a row of strides.
+fn read_ahead(e: &mut Emitter<'_>, text: &mut Loop, id: Id, input: usize) {
+    let name = e.names.name(e.graph, id);
+    let four = ["x", "y", "z", "w"].map(|part| e.input(input, &format!("ahead.{part}"))).join(", ");
+    let _ = writeln!(text.ahead, "        let {name}_ahead_ = vec4f({four});");
+    let _ = writeln!(text.body, "        let {name} = {name}_ahead_[j];");
+    e.bound.insert(id, name);
+}
+
+impl Loop {
+    fn written(&self, form: Form) -> String {
+        let Loop { before, ahead, body, after } = self;
+        let workgroup = form.workgroup;
+        let (begin, end) = if form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
+        let last = if body.contains("if (last)") {
+            format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
+        } else {
+            String::new()
+        };
+        if !form.ahead {
+            return format!(
+                "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
         if (k == label) {{
             continue;
         }}
 {last}{body}    }}
 {after}"
-    )
+            );
+        }
+        let body: String = last.lines().chain(body.lines()).map(|line| format!("    {line}\n")).collect();
+        let [two, three, four] = [2, 3, 4].map(|times| times * workgroup);
+        format!(
+            "{before}    for (var block = {begin}; block < {end}; block += {four}u) {{
+        // The inputs of four classes are on their way at a time.
+        let ahead = min(vec4u(block, block + {workgroup}u, block + {two}u, block + {three}u), vec4u(params.classes - 1u));
+{ahead}        for (var j = 0u; j < 4u; j += 1u) {{
+            let k = block + j * {workgroup}u;
+            if (k >= {end} || k == label) {{
+                continue;
+            }}
+{body}        }}
+    }}
+{after}"
+        )
+    }
 }
 
 /// What a reduction does before a loop, in it, and after it.
 fn reduce(e: &mut Emitter<'_>, text: &mut Loop, id: Id, name: &str) {
     let none = literal(NO_CLASS);
     let value = e.expr(e.graph.args(id)[0]);
-    let Loop { before, body, after } = text;
+    let Loop { before, body, after, .. } = text;
     let found = match e.graph.op(id) {
         Op::LseK => {
             let _ = writeln!(

@@ -17,6 +17,9 @@ pub struct Form {
     pub split: bool,
     /// Does the gradient overwrite the matrix, which saves a buffer of its size?
     pub in_place: bool,
+    /// Does an invocation ask for the inputs of four classes before it works on the first? So many are on their way at a time
+    /// that memory is kept busy, at the price of a loop inside the loop.
+    pub ahead: bool,
     /// Do invocations merge what they found by subgroup operations? The text is WGSL as naga reads it, without the line
     /// `enable subgroups;` that browsers ask for.
     pub subgroups: bool,
@@ -24,7 +27,7 @@ pub struct Form {
 
 impl Default for Form {
     fn default() -> Form {
-        Form { workgroup: WORKGROUP, split: false, in_place: false, subgroups: false }
+        Form { workgroup: WORKGROUP, split: false, in_place: false, ahead: false, subgroups: false }
     }
 }
 

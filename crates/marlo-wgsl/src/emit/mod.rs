@@ -75,8 +75,9 @@ pub fn emit_with(program: &RowProgram, form: Form) -> Shader {
     }
 }
 
-/// The loop iterations of each step for a class: one a sweep, and those of the functions that it calls.
-fn loops(graph: &Graph, phase: &Phase) -> Vec<u32> {
+/// The loop iterations of each step for a class: one a sweep, or at most two where a loop stands inside it, and those of the
+/// functions that it calls.
+fn loops(graph: &Graph, phase: &Phase, form: Form) -> Vec<u32> {
     let inner = |id: &Id| match graph.op(*id) {
         Op::CosAngle | Op::SinAngle | Op::SinRatio => helpers::MOST_TURNS,
         Op::Pow => whole_exponent(graph, *id).unwrap_or(0),
@@ -84,7 +85,7 @@ fn loops(graph: &Graph, phase: &Phase) -> Vec<u32> {
     };
     let sweep = |step: &Step| match step {
         Step::Row(_) => 0,
-        Step::Sweep { cells, .. } => 1 + cells.iter().map(inner).sum::<u32>(),
+        Step::Sweep { cells, .. } => 1 + u32::from(form.ahead) + cells.iter().map(inner).sum::<u32>(),
     };
     phase.steps.iter().map(sweep).collect()
 }
@@ -154,7 +155,7 @@ impl<'a> Emitter<'a> {
     /// The most loop iterations that an invocation makes in one pass for a class.
     fn loops(&self) -> u32 {
         let of_phase = |phase: &Phase| {
-            let steps = loops(self.graph, phase).into_iter();
+            let steps = loops(self.graph, phase, self.form).into_iter();
             if self.form.split { steps.max().unwrap_or(0) } else { steps.sum() }
         };
         self.program.phases.iter().map(of_phase).max().unwrap_or(0)

@@ -191,7 +191,7 @@ impl Emitter<'_> {
     pub(crate) fn define(&mut self, out: &mut String, indent: &str, id: Id) {
         let name = self.names.name(self.graph, id);
         let value = match self.graph.op(id) {
-            Op::Input(i, at) => self.input(i as usize, at),
+            Op::Input(i, at) => self.input(i as usize, if at == At::Target { "label" } else { "k" }),
             _ => self.expr(id),
         };
         let note =
@@ -200,10 +200,9 @@ impl Emitter<'_> {
         self.bound.insert(id, name);
     }
 
-    /// Where an input is read.
-    fn input(&self, input: usize, at: At) -> String {
+    /// Where an input is read, at a class if it varies with them.
+    pub(crate) fn input(&self, input: usize, class: &str) -> String {
         let inputs = &self.graph.inputs;
-        let class = if at == At::Target { "label" } else { "k" };
         let array = || names::arrays(self.graph).swap_remove(input);
         match inputs[input].axis {
             Axis::Matrix => {
