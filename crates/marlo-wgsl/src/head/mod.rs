@@ -10,7 +10,7 @@ use marlo_ir::schedule::RowProgram;
 use crate::emit::Shader;
 use crate::gpu::{Gpu, GpuError};
 use crate::outcome::Outcome;
-use crate::product::parts;
+use crate::product::{Multiply, parts};
 use crate::resident::{Arrays, Resident, fits};
 use crate::runtime::Kernel;
 use crate::stage::Stage;
@@ -100,7 +100,8 @@ impl<'g> GpuHead<'g> {
             },
         )?;
         let cosines = program.graph().inputs[0].name != "logit";
-        let plan = Plan { gpu, sizes, centres, cosines, parts, arrays: &arrays, buffers };
+        let multiply = Multiply::new(gpu)?;
+        let plan = Plan { gpu, sizes, centres, cosines, parts, multiply, arrays: &arrays, buffers };
         let radial = radial(program, resident.shader())?;
         let before = plan.before()?;
         let after = plan.after(resident.kept(), radial)?;

@@ -31,6 +31,7 @@ pub(super) struct Plan<'a, 'g> {
     pub(super) centres: usize,
     pub(super) cosines: bool,
     pub(super) parts: usize,
+    pub(super) multiply: Multiply,
     pub(super) arrays: &'a HeadArrays,
     pub(super) buffers: Buffers,
 }
@@ -117,7 +118,7 @@ impl Plan<'_, '_> {
             c: (&buffers.matrix, Strides::new(classes, 0, rows * classes)),
             most: if self.cosines { 1.0 } else { f32::MAX },
         };
-        stages.push(Multiply::new(gpu)?.stage(gpu, &product)?);
+        stages.push(self.multiply.stage(gpu, &product)?);
         if self.cosines {
             let chain = Chain::new(self, None)?;
             let read = [0, 1, 2, 3, 4, 5, 6, 7];
@@ -154,8 +155,7 @@ impl Plan<'_, '_> {
             c: (&arrays.by_weights, Strides::new(centres * width, 0, width)),
             most: f32::MAX,
         };
-        let multiply = Multiply::new(gpu)?;
-        Ok([multiply.stage(gpu, &by_embeddings)?, multiply.stage(gpu, &by_weights)?])
+        Ok([self.multiply.stage(gpu, &by_embeddings)?, self.multiply.stage(gpu, &by_weights)?])
     }
 
     /// From the gradient by the cosines to those by embeddings and class vectors. `kept` holds the values that the kernel's
