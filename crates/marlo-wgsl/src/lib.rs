@@ -54,7 +54,8 @@
 //! # Reads and writes
 //!
 //! A loss over a softmax needs its row twice: for the reduction, and for the gradient that depends on it. What matters is
-//! how often the row comes from memory.
+//! how often the row comes from memory. What follows is reckoned from the sizes of caches, not measured on such devices; the
+//! functions of [`mod@bench`] measure the one at hand.
 //!
 //! - Usually one workgroup sweeps over a row, twice, and the second sweep finds it in a cache: workgroups grow with the
 //!   number of classes (64 to 512 invocations), so that the rows which a device works on at a time stay few. 264 groups of
