@@ -89,8 +89,7 @@ var<workgroup> lanes: array<f32, 64>;
 
 var<workgroup> lane_sums: array<f32, 64>;
 
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
-// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
+// The greatest value over all invocations, and the sum of exponentials relative to it, from those of each.
 fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
     workgroupBarrier();
     lanes[lane] = greatest;
@@ -106,7 +105,13 @@ fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {
         }
         workgroupBarrier();
     }
-    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f(-1e30, 0.0), lane_sums[0] == 0.0);
+    return vec2f(lanes[0], lane_sums[0]);
+}
+
+// ln of a sum of exponentials, from the greatest value and the sum relative to it: the greatest value and what is to
+// be added. In one number a large first would swallow the second.
+fn lse_(found: vec2f) -> vec2f {
+    return select(vec2f(found.x, ln_(found.y)), vec2f(-1e30, 0.0), found.y == 0.0);
 }
 
 @compute @workgroup_size(64)
@@ -140,7 +145,7 @@ fn rows(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
             lse_block_ = 0.0;
         }
     }
-    let lse = lse_lanes(lane, lse_max_, lse_sum_ + lse_block_);
+    let lse = lse_(lse_lanes(lane, lse_max_, lse_sum_ + lse_block_));
     let u = lse.x - r1 + lse.y; // (LSE_{k≠y} s·cos θ_k) - s·cos θ_y
     let p_y = sigmoid_(r1 - lse.x - lse.y);
     let one_minus_p_y = sigmoid_(u); // 1 - p_y

@@ -91,7 +91,7 @@ fn pow_(x: f32, y: f32) -> f32 {
 
 var<workgroup> lanes: array<f32, 64>;
 
-// The sum over all invocations, in a tree.
+// The sum over all invocations.
 fn sum_lanes(lane: u32, value: f32) -> f32 {
     workgroupBarrier();
     lanes[lane] = value;

@@ -58,14 +58,17 @@ impl Case {
         inputs.extend(sample::drawn(loss, (self.rows, self.classes), 3, 0, &[]));
         let vectors: Vec<Vec<f64>> = loss.graph.inputs[1..]
             .iter()
-            .filter_map(|input| inputs.iter().find(|given| given.0 == input.name).map(|given| given.1.clone()))
+            .filter_map(|input| {
+                inputs.iter().find(|given| given.0 == input.name).map(|given| given.1.clone())
+            })
             .map(|values| values.into_iter().map(|v| f64::from(v as f32)).collect())
             .collect();
         let mut given = Vec::new();
         let further = loss.graph.inputs[1..].iter().filter(|i| inputs.iter().any(|given| given.0 == i.name));
         for (input, values) in further.zip(&vectors) {
             let of_classes = values.len() == self.classes && input.axis == marlo::graph::Axis::Classes;
-            let values = if of_classes { sampled.iter().map(|c| values[*c]).collect() } else { values.clone() };
+            let values =
+                if of_classes { sampled.iter().map(|c| values[*c]).collect() } else { values.clone() };
             given.push((input.name.clone(), values));
         }
         let batch = Batch::new(loss, sampled.len(), matrix, &places, given, settings(loss, None));
@@ -149,7 +152,11 @@ fn step<F: Real>(head: &Head<F>, loss: &Loss, case: &Case, sampled: Option<&[usi
     Found { loss: wide(&losses), by_x: wide(&by_x), by_w: wide(&by_w), report }
 }
 
-fn head<F: Real>(loss: &Loss, case: &Case, change: impl Fn(head::Builder<'_>) -> head::Builder<'_>) -> Head<F> {
+fn head<F: Real>(
+    loss: &Loss,
+    case: &Case,
+    change: impl Fn(head::Builder<'_>) -> head::Builder<'_>,
+) -> Head<F> {
     let program = RowProgram::of(loss);
     change(Head::<F>::builder(&program).classes(case.classes).dim(case.dim))
         .build(&native::library())

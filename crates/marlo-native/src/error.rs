@@ -62,7 +62,9 @@ pub enum NativeError {
         classes: usize,
     },
     /// A label whose class is not among those sampled.
-    #[error("the label of row {row} is {label}, which is not among the sampled classes: sample with the labels")]
+    #[error(
+        "the label of row {row} is {label}, which is not among the sampled classes: sample with the labels"
+    )]
     NotSampled {
         /// The row.
         row: usize,

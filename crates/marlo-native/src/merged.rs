@@ -10,7 +10,10 @@ use crate::sweep::Reduce;
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Merged {
     /// sum·2^shift
-    Lse { shift: f64, sum: f64 },
+    Lse {
+        shift: f64,
+        sum: f64,
+    },
     Sum(f64),
     Max(f64),
 }

@@ -1,5 +1,7 @@
 //! A device, and what can go wrong with it.
 
+use crate::emit::WORKGROUP;
+
 /// Why the GPU gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum GpuError {
@@ -39,6 +41,28 @@ pub enum GpuError {
     /// The device was lost or did not finish.
     #[error("the GPU device was lost or did not finish: {0}; run again, or use another backend")]
     Lost(String),
+    /// An argument that does not fit.
+    #[error("{what} has {found}, but {wanted} is needed")]
+    Argument {
+        /// Which one.
+        what: String,
+        /// What it has.
+        found: String,
+        /// What it must have.
+        wanted: String,
+    },
+    /// A number on the device that is no valid input.
+    #[error("{what} is {value} at index {index}, but {wanted}")]
+    Input {
+        /// The array.
+        what: &'static str,
+        /// Its index there.
+        index: usize,
+        /// The number.
+        value: f64,
+        /// What it must be, in words.
+        wanted: String,
+    },
     /// More than the device can hold or work through.
     #[error("{what} exceeds what the adapter can do ({limit}); use another backend")]
     TooLarge {
@@ -60,7 +84,12 @@ pub struct Gpu {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) limits: wgpu::Limits,
+    subgroups: bool,
+    invocations: usize,
 }
+
+/// So many invocations keep a GPU's memory busy: half of what a large one runs at a time (132 processors of 2048).
+const BUSY: usize = 131_072;
 
 impl Gpu {
     /// Opens a device: the adapter whose name holds `wanted` (in any case), else that of the variable
@@ -85,11 +114,141 @@ impl Gpu {
                 .map_err(|error| GpuError::NoAdapter { reason: error.to_string() })?,
         };
         let name = adapter.get_info().name;
-        let limits = adapter.limits();
-        let request = wgpu::DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
+        let request = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
         let (device, queue) = pollster::block_on(adapter.request_device(&request))
-            .map_err(|error| GpuError::NoDevice { adapter: name.clone(), reason: error.to_string() })?;
-        Ok(Gpu { adapter: name, device, queue, limits })
+            .map_err(|error| GpuError::NoDevice { adapter: name, reason: error.to_string() })?;
+        Ok(Gpu::of_device(&adapter.get_info(), device, queue))
+    }
+
+    /// Takes a device that is open already, so that buffers can be shared with whoever opened it. Subgroup operations are
+    /// used if it was opened with [`wgpu::Features::SUBGROUP`].
+    pub fn of_device(adapter: &wgpu::AdapterInfo, device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
+        let software = adapter.device_type == wgpu::DeviceType::Cpu;
+        Gpu {
+            adapter: adapter.name.clone(),
+            limits: device.limits(),
+            subgroups: device.features().contains(wgpu::Features::SUBGROUP),
+            invocations: if software { WORKGROUP as usize } else { BUSY },
+            device,
+            queue,
+        }
+    }
+
+    /// The device, to make buffers on.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The queue that steps are submitted to.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// Does the device have subgroup operations, and are they used?
+    pub fn has_subgroups(&self) -> bool {
+        self.subgroups
+    }
+
+    /// Uses plain workgroup reductions even where there are subgroup operations.
+    #[must_use]
+    pub fn without_subgroups(mut self) -> Gpu {
+        self.subgroups = false;
+        self
+    }
+
+    /// How many invocations keep the device busy. Where a batch has fewer, workgroups grow and long rows are shared out. On
+    /// a software device those of one workgroup: it works on one after another.
+    pub fn invocations(&self) -> usize {
+        self.invocations
+    }
+
+    /// Another number of invocations that keep the device busy.
+    #[must_use]
+    pub fn with_invocations(mut self, invocations: usize) -> Gpu {
+        self.invocations = invocations.max(1);
+        self
+    }
+
+    /// Waits until everything that was submitted is done.
+    ///
+    /// # Errors
+    /// When the device is lost.
+    pub fn wait(&self) -> Result<(), GpuError> {
+        match self.device.poll(wgpu::PollType::wait_indefinitely()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(GpuError::Lost(error.to_string())),
+        }
+    }
+
+    /// A storage buffer that can be copied from and to, for an array of so many numbers of 4 bytes.
+    ///
+    /// # Errors
+    /// When it is larger than the device allows, or memory runs out.
+    pub fn array(&self, numbers: usize) -> Result<wgpu::Buffer, GpuError> {
+        self.buffer(4 * numbers, wgpu::BufferUsages::STORAGE)
+    }
+
+    /// A storage buffer with these numbers of 4 bytes (f32 or u32).
+    ///
+    /// # Errors
+    /// As [`array`](Self::array).
+    pub fn array_of<T: bytemuck::NoUninit>(&self, numbers: &[T]) -> Result<wgpu::Buffer, GpuError> {
+        self.filled(bytemuck::cast_slice(numbers), wgpu::BufferUsages::STORAGE)
+    }
+
+    /// Reads the first numbers of a buffer back, f32 or u32 each, waiting for what was submitted before. The buffer must be
+    /// one that can be copied from.
+    ///
+    /// # Errors
+    /// When there are not so many, memory runs out or the device is lost.
+    pub fn read<T: bytemuck::AnyBitPattern>(
+        &self,
+        buffer: &wgpu::Buffer,
+        numbers: usize,
+    ) -> Result<Vec<T>, GpuError> {
+        self.read_back(buffer, numbers)
+    }
+
+    /// Reads numbers back and looks for one that is not finite.
+    pub(crate) fn all_finite(
+        &self,
+        what: &'static str,
+        buffer: &wgpu::Buffer,
+        numbers: usize,
+    ) -> Result<(), GpuError> {
+        let values = self.read::<f32>(buffer, numbers)?;
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(GpuError::Input {
+                what,
+                index,
+                value: values[index].into(),
+                wanted: "every input must be finite".into(),
+            }),
+        }
+    }
+
+    /// Reads labels back and looks for one that is no class.
+    pub(crate) fn all_classes(
+        &self,
+        labels: &wgpu::Buffer,
+        rows: usize,
+        classes: usize,
+    ) -> Result<(), GpuError> {
+        let labels = self.read::<u32>(labels, rows)?;
+        match labels.iter().position(|&label| label as usize >= classes) {
+            None => Ok(()),
+            Some(index) => Err(GpuError::Input {
+                what: "the label",
+                index,
+                value: labels[index].into(),
+                wanted: format!("the {classes} classes are numbered from 0 to {}", classes - 1),
+            }),
+        }
     }
 
     /// The adapter's name.
@@ -139,7 +298,11 @@ impl Gpu {
         Ok(buffer)
     }
 
-    pub(crate) fn read(&self, buffer: &wgpu::Buffer, values: usize) -> Result<Vec<f32>, GpuError> {
+    fn read_back<T: bytemuck::AnyBitPattern>(
+        &self,
+        buffer: &wgpu::Buffer,
+        values: usize,
+    ) -> Result<Vec<T>, GpuError> {
         let bytes = (values * 4) as u64;
         let staging = self.checked("a buffer to read back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -150,16 +313,16 @@ impl Gpu {
             })
         })?;
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-        self.queue.submit([encoder.finish()]);
+        self.checked("to read a buffer back", || {
+            encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+        })?;
         let (sender, receiver) = std::sync::mpsc::channel();
         staging.slice(0..bytes).map_async(wgpu::MapMode::Read, move |result| {
             // Nobody listens only where the poll below has failed already.
             let _ = sender.send(result);
         });
-        self.device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|error| GpuError::Lost(error.to_string()))?;
+        self.wait()?;
         match receiver.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(GpuError::Lost(error.to_string())),
@@ -167,6 +330,6 @@ impl Gpu {
         }
         let view =
             staging.slice(0..bytes).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view[..]))
+        Ok(view.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
     }
 }

@@ -3,7 +3,7 @@
 use marlo_ir::graph::Axis;
 use marlo_ir::schedule::RowProgram;
 
-use crate::emit::{Pass, Shader, emit_with};
+use crate::emit::{Form, Pass, Shader, emit_with};
 use crate::gpu::{Gpu, GpuError};
 
 /// A shader with its pipelines.
@@ -15,8 +15,8 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    pub(crate) fn new(gpu: &Gpu, program: &RowProgram, workgroup: u32) -> Result<Self, GpuError> {
-        let shader = emit_with(program, workgroup);
+    pub(crate) fn new(gpu: &Gpu, program: &RowProgram, form: Form) -> Result<Self, GpuError> {
+        let shader = emit_with(program, form);
         let entries = layout(&shader, program);
         let (layout, pipelines) = gpu.checked("the shader", || {
             let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -52,18 +52,18 @@ impl Compiled {
 /// The bindings in the order of the shader's head.
 fn layout(shader: &Shader, program: &RowProgram) -> Vec<wgpu::BindGroupLayoutEntry> {
     use wgpu::BufferBindingType::{Storage, Uniform};
-    let mut kinds = vec![
-        Uniform,
-        Storage { read_only: true },
-        Storage { read_only: true },
-        Storage { read_only: false },
-        Storage { read_only: false },
-    ];
+    let [read, write] = [true, false].map(|read_only| Storage { read_only });
+    let mut kinds = if shader.form.in_place {
+        vec![Uniform, write, read, write]
+    } else {
+        vec![Uniform, read, read, write, write]
+    };
     if !shader.kept.is_empty() || !shader.batch.is_empty() {
-        kinds.extend([Storage { read_only: false }; 2]);
+        kinds.extend([write; 2]);
     }
+    kinds.extend((shader.partials > 0).then_some(write));
     let vectors = program.graph().inputs.iter().filter(|input| input.axis != Axis::Matrix);
-    kinds.extend(vectors.map(|_| Storage { read_only: true }));
+    kinds.extend(vectors.map(|_| read));
     kinds
         .into_iter()
         .zip(0..)

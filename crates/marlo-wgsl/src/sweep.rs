@@ -1,4 +1,4 @@
-//! Sweeps over the other classes, and the merging of what the invocations found.
+//! Sweeps over the other classes.
 
 use std::fmt::Write as _;
 
@@ -6,35 +6,110 @@ use marlo_ir::eval::NO_CLASS;
 use marlo_ir::graph::Id;
 use marlo_ir::op::Op;
 
-use crate::emit::{Emitter, entry, literal};
+use crate::emit::{Emitter, Form, entry, literal};
 
 /// How many terms are added up before they go to the running total: the error of a long sum grows with the number of
 /// such blocks instead of the number of terms.
 const BLOCK: u32 = 32;
 
+/// The text of a loop: what stands before it, in it, and after it; and what it reads for four classes at a time.
+#[derive(Default)]
+struct Loop {
+    before: String,
+    ahead: String,
+    body: String,
+    after: String,
+}
+
 /// The loop over the other classes, and the merged reductions after it.
 pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes: bool) -> String {
     let outer = e.bound.clone();
-    let none = literal(NO_CLASS);
-    let (mut before, mut body, mut after) = (String::new(), String::new(), String::new());
+    let mut text = Loop::default();
     for &id in cells {
-        if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
-            e.define(&mut body, "        ", id);
+        if let (true, Op::Input(input, _)) = (e.form.ahead, e.graph.op(id)) {
+            read_ahead(e, &mut text, id, input as usize);
+        } else if e.is_deep(id) || e.cell_needs_name(id, cells, reductions) {
+            e.define(&mut text.body, "        ", id);
         }
     }
     let mut results = Vec::new();
     for &id in reductions {
         let name = e.names.name(e.graph, id);
-        let value = e.expr(e.graph.args(id)[0]);
-        match e.graph.op(id) {
-            Op::LseK => {
-                let _ = writeln!(
-                    before,
-                    "    var {name}_max_ = {none};\n    var {name}_sum_ = 0.0;\n    var {name}_block_ = 0.0;"
-                );
-                let _ = write!(
-                    body,
-                    "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
+        reduce(e, &mut text, id, &name);
+        results.push((id, name));
+    }
+    if writes {
+        for (number, pair) in e.outputs.iter().enumerate() {
+            let place = entry(&e.output(), number, "k");
+            let _ = writeln!(text.body, "        {place} = {};", e.expr(pair[1]));
+        }
+    }
+    e.bound = outer;
+    e.bound.extend(results);
+    text.written(e.form)
+}
+
+/// The input of a cell, read for four classes in a row of strides.
+fn read_ahead(e: &mut Emitter<'_>, text: &mut Loop, id: Id, input: usize) {
+    let name = e.names.name(e.graph, id);
+    let four = ["x", "y", "z", "w"].map(|part| e.input(input, &format!("ahead.{part}"))).join(", ");
+    let _ = writeln!(text.ahead, "        let {name}_ahead_ = vec4f({four});");
+    let _ = writeln!(text.body, "        let {name} = {name}_ahead_[j];");
+    e.bound.insert(id, name);
+}
+
+impl Loop {
+    fn written(&self, form: Form) -> String {
+        let Loop { before, ahead, body, after } = self;
+        let workgroup = form.workgroup;
+        let (begin, end) = if form.split { ("begin + lane", "end") } else { ("lane", "params.classes") };
+        let last = if body.contains("if (last)") {
+            format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
+        } else {
+            String::new()
+        };
+        if !form.ahead {
+            return format!(
+                "{before}    for (var k = {begin}; k < {end}; k += {workgroup}u) {{
+        if (k == label) {{
+            continue;
+        }}
+{last}{body}    }}
+{after}"
+            );
+        }
+        let body: String = last.lines().chain(body.lines()).map(|line| format!("    {line}\n")).collect();
+        let [two, three, four] = [2, 3, 4].map(|times| times * workgroup);
+        format!(
+            "{before}    for (var block = {begin}; block < {end}; block += {four}u) {{
+        // The inputs of four classes are on their way at a time.
+        let ahead = min(vec4u(block, block + {workgroup}u, block + {two}u, block + {three}u), vec4u(params.classes - 1u));
+{ahead}        for (var j = 0u; j < 4u; j += 1u) {{
+            let k = block + j * {workgroup}u;
+            if (k >= {end} || k == label) {{
+                continue;
+            }}
+{body}        }}
+    }}
+{after}"
+        )
+    }
+}
+
+/// What a reduction does before a loop, in it, and after it.
+fn reduce(e: &mut Emitter<'_>, text: &mut Loop, id: Id, name: &str) {
+    let none = literal(NO_CLASS);
+    let value = e.expr(e.graph.args(id)[0]);
+    let Loop { before, body, after, .. } = text;
+    let found = match e.graph.op(id) {
+        Op::LseK => {
+            let _ = writeln!(
+                before,
+                "    var {name}_max_ = {none};\n    var {name}_sum_ = 0.0;\n    var {name}_block_ = 0.0;"
+            );
+            let _ = write!(
+                body,
+                "        // The greatest value so far, and the sum of exponentials relative to it: one exp a class.
         let {name}_value_ = {value};
         let {name}_less_ = exp_(-abs({name}_value_ - {name}_max_));
         if ({name}_value_ > {name}_max_) {{
@@ -49,109 +124,50 @@ pub(crate) fn sweep(e: &mut Emitter<'_>, cells: &[Id], reductions: &[Id], writes
             {name}_block_ = 0.0;
         }}
 "
-                );
-                let _ = writeln!(
-                    after,
-                    "    let {name} = lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_);"
-                );
-                e.pairs.insert(id);
-            }
-            Op::MaxK => {
-                let _ = writeln!(before, "    var {name}_part_ = {none};");
-                let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
-                let _ = writeln!(after, "    let {name} = max_lanes(lane, {name}_part_);");
-            }
-            _ => {
-                let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
-                let _ = write!(
-                    body,
-                    "        {name}_block_ += {value};
+            );
+            format!("lse_lanes(lane, {name}_max_, {name}_sum_ + {name}_block_)")
+        }
+        Op::MaxK => {
+            let _ = writeln!(before, "    var {name}_part_ = {none};");
+            let _ = writeln!(body, "        {name}_part_ = max({name}_part_, {value});");
+            format!("max_lanes(lane, {name}_part_)")
+        }
+        _ => {
+            let _ = writeln!(before, "    var {name}_part_ = 0.0;\n    var {name}_block_ = 0.0;");
+            let _ = write!(
+                body,
+                "        {name}_block_ += {value};
         if (last) {{
             {name}_part_ += {name}_block_;
             {name}_block_ = 0.0;
         }}
 "
-                );
-                let _ = writeln!(after, "    let {name} = sum_lanes(lane, {name}_part_ + {name}_block_);");
-            }
+            );
+            format!("sum_lanes(lane, {name}_part_ + {name}_block_)")
         }
-        results.push((id, name));
-    }
-    if writes {
-        for (number, pair) in e.outputs.iter().enumerate() {
-            let _ = writeln!(body, "        {} = {};", entry("gradients", number, "k"), e.expr(pair[1]));
-        }
-    }
-    e.bound = outer;
-    e.bound.extend(results);
-    let workgroup = e.workgroup;
-    let last = if body.contains("if (last)") {
-        format!("        let last = k / {workgroup}u % {BLOCK}u == {}u;\n", BLOCK - 1)
-    } else {
-        String::new()
     };
-    format!(
-        "{before}    for (var k = lane; k < params.classes; k += {workgroup}u) {{
-        if (k == label) {{
-            continue;
-        }}
-{last}{body}    }}
-{after}"
-    )
+    *after += &merged(e, id, name, &found);
 }
 
-/// The functions that merge what the invocations of a workgroup found, as far as `body` calls them.
-pub(crate) fn reductions(body: &str, workgroup: u32) -> String {
-    let tree = |merge: &str| {
-        format!(
-            "    workgroupBarrier();
-    for (var step = {half}u; step > 0u; step /= 2u) {{
-        if (lane < step) {{
-{merge}        }}
-        workgroupBarrier();
-    }}
-",
-            half = workgroup / 2
-        )
-    };
-    let mut out = String::new();
-    if body.contains("_lanes(") {
-        let _ = writeln!(out, "var<workgroup> lanes: array<f32, {workgroup}>;\n");
+/// What follows a sweep for a reduction: its value in a variable; or, where several workgroups share the row, what this one
+/// found, left for the next pass.
+fn merged(e: &mut Emitter<'_>, id: Id, name: &str, found: &str) -> String {
+    let pair = e.graph.op(id) == Op::LseK;
+    if !e.form.split {
+        if pair {
+            e.pairs.insert(id);
+            return format!("    let {name} = lse_({found});\n");
+        }
+        return format!("    let {name} = {found};\n");
     }
-    if body.contains("sum_lanes(") {
-        let _ = write!(
-            out,
-            "// The sum over all invocations, in a tree.\nfn sum_lanes(lane: u32, value: f32) -> f32 {{
-    workgroupBarrier();\n    lanes[lane] = value;\n{}    return lanes[0];\n}}\n\n",
-            tree("            lanes[lane] += lanes[lane + step];\n")
-        );
+    let slot = e.partial_places.get(&id).copied().unwrap_or(0);
+    let place = |next: usize| format!("partials[part_place_({}u, row, group.y)]", slot + next);
+    let mut out = format!("    let {name}_found_ = {found};\n    if (lane == 0u) {{\n");
+    if pair {
+        let _ =
+            writeln!(out, "        {} = {name}_found_.x;\n        {} = {name}_found_.y;", place(0), place(1));
+    } else {
+        let _ = writeln!(out, "        {} = {name}_found_;", place(0));
     }
-    if body.contains("max_lanes(") {
-        let _ = write!(
-            out,
-            "// The maximum over all invocations.\nfn max_lanes(lane: u32, value: f32) -> f32 {{
-    workgroupBarrier();\n    lanes[lane] = value;\n{}    return lanes[0];\n}}\n\n",
-            tree("            lanes[lane] = max(lanes[lane], lanes[lane + step]);\n")
-        );
-    }
-    if body.contains("lse_lanes(") {
-        let merge = "            let a = lanes[lane];
-            let b = lanes[lane + step];
-            let top = max(a, b);
-            lane_sums[lane] = lane_sums[lane] * exp_(a - top) + lane_sums[lane + step] * exp_(b - top);
-            lanes[lane] = top;
-";
-        let _ = write!(
-            out,
-            "var<workgroup> lane_sums: array<f32, {workgroup}>;
-
-// ln of the sum of exponentials over all invocations, from each one's greatest value and the sum relative to it. It is
-// given as the greatest value of all and what is to be added: in one number a large first would swallow the second.
-fn lse_lanes(lane: u32, greatest: f32, total: f32) -> vec2f {{
-    workgroupBarrier();\n    lanes[lane] = greatest;\n    lane_sums[lane] = total;\n{}    return select(vec2f(lanes[0], ln_(lane_sums[0])), vec2f({none}, 0.0), lane_sums[0] == 0.0);\n}}\n\n",
-            tree(merge),
-            none = literal(NO_CLASS)
-        );
-    }
-    out
+    out + "    }\n"
 }

@@ -45,12 +45,13 @@ pub enum ShaderError {
     },
 }
 
-/// Validates a shader as plain WebGPU and translates it.
+/// Validates a shader as plain WebGPU, with subgroup operations if its form has them, and translates it. OpenGL ES has no
+/// subgroup operations.
 ///
 /// # Errors
 /// When naga refuses it.
 pub fn compile(shader: &Shader, target: Target) -> Result<Output, ShaderError> {
-    let (module, info) = validate(&shader.source)?;
+    let (module, info) = parsed(&shader.source, shader.form.subgroups)?;
     let failed = |message: String| ShaderError::Translation { target, message };
     Ok(match target {
         Target::Wgsl => Output::Text(shader.source.clone()),
@@ -77,10 +78,19 @@ pub fn compile(shader: &Shader, target: Target) -> Result<Output, ShaderError> {
     })
 }
 
-fn validate(source: &str) -> Result<(Module, ModuleInfo), ShaderError> {
+/// Validates a text as plain WebGPU.
+///
+/// # Errors
+/// When naga refuses it.
+pub fn validate(source: &str) -> Result<(), ShaderError> {
+    parsed(source, false).map(|_| ())
+}
+
+fn parsed(source: &str, subgroups: bool) -> Result<(Module, ModuleInfo), ShaderError> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|error| ShaderError::Invalid(error.emit_to_string_with_path(source, "shader.wgsl")))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+    let capabilities = if subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .map_err(|error| ShaderError::Invalid(error.emit_to_string_with_path(source, "shader.wgsl")))?;
     Ok((module, info))

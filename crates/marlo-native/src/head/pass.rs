@@ -252,7 +252,8 @@ impl<'a, F: Real> Run<'a, F> {
             }
             for number in number * tiles / groups..(number + 1) * tiles / groups {
                 let start = number * tile;
-                let one = One { run: this, shared, start, cells: tile.min(this.classes - start), number, tiles };
+                let one =
+                    One { run: this, shared, start, cells: tile.min(this.classes - start), number, tiles };
                 one.work(pace, scalars, group, sums);
             }
         });
@@ -466,7 +467,8 @@ impl<F: Real> One<'_, F> {
 
     /// The inverse norms of one centre of the tile's classes.
     fn inverse(&self, centre: usize) -> &[F] {
-        let first = self.shared.inverse.wrapping_add(self.start * self.head().centres() + centre * self.cells);
+        let first =
+            self.shared.inverse.wrapping_add(self.start * self.head().centres() + centre * self.cells);
         // SAFETY: the tile's own, written in the first pass.
         unsafe { std::slice::from_raw_parts(first, self.cells) }
     }
@@ -483,8 +485,7 @@ impl<F: Real> One<'_, F> {
                     let from = weights.wrapping_add((class * centres + centre) * dim);
                     // SAFETY: the tile's weights.
                     let w = unsafe { std::slice::from_raw_parts(from, dim) };
-                    let inverse =
-                        if self.run.unit { vector::inverse_norm(instructions, w) } else { 1.0 };
+                    let inverse = if self.run.unit { vector::inverse_norm(instructions, w) } else { 1.0 };
                     // SAFETY: the tile's own.
                     unsafe { to.add(class).write(F::from_f64(inverse)) };
                 }

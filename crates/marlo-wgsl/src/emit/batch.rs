@@ -11,11 +11,7 @@ impl Emitter<'_> {
     pub(super) fn batch(&mut self, number: usize, op: Id, entry: &str) -> String {
         self.bound.clear();
         self.pairs.clear();
-        let workgroup = self.workgroup;
-        let head = format!(
-            "@compute @workgroup_size({workgroup})
-fn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n"
-        );
+        let head = self.signature(entry);
         let earlier = self.earlier(number);
         let body = match self.graph.op(op) {
             Op::InTopI | Op::RankI => self.rank(op),
@@ -35,7 +31,7 @@ fn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 
     /// One value for the batch.
     fn total(&self, op: Id) -> String {
-        let workgroup = self.workgroup;
+        let workgroup = self.form.workgroup;
         let here = self.of_row(self.graph.args(op)[0], "row");
         let place = self.batch_values.iter().position(|v| *v == op).unwrap_or(0);
         let scale = if self.graph.op(op) == Op::MeanI { " / f32(params.rows)" } else { "" };
@@ -56,7 +52,7 @@ fn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     fn rank(&self, op: Id) -> String {
         let args = self.graph.args(op);
         let [here, there] = ["row", "j"].map(|row| self.of_row(args[0], row));
-        let (workgroup, target) = (self.workgroup, self.stored(op, "row"));
+        let (workgroup, target) = (self.form.workgroup, self.stored(op, "row"));
         let (note, sign, result) = match self.graph.op(op) {
             Op::InTopI => (
                 "Is the row among the hardest? Its rank is the number of rows before it.",
@@ -85,7 +81,7 @@ fn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     /// The value of the row whose rank a row wants.
     fn pick(&self, op: Id) -> String {
         let args = self.graph.args(op);
-        let (workgroup, target) = (self.workgroup, self.stored(op, "row"));
+        let (workgroup, target) = (self.form.workgroup, self.stored(op, "row"));
         let [rank, wanted, value] =
             [(args[1], "j"), (args[2], "row"), (args[0], "source")].map(|(arg, row)| self.of_row(arg, row));
         format!(

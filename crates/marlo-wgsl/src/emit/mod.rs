@@ -1,12 +1,15 @@
 //! A row program as WGSL text.
 //!
-//! One workgroup works on one row. Every invocation computes the values of the row for itself (they are the same for all);
-//! the classes are swept in strides of the workgroup, and reductions are merged in a tree, so the order of additions, and
-//! with it every bit, depends on the sizes alone. Batch operations that rows read again have entry points of their own.
+//! One workgroup works on one row, or on a part of one (see [`Form`]). Every invocation computes the values of the row for
+//! itself (they are the same for all); the classes are swept in strides of the workgroup, and reductions are merged in a
+//! fixed order, so that every bit depends on the sizes alone. Batch operations that rows read again have entry points of
+//! their own.
 
 mod batch;
 mod expression;
+mod form;
 mod rows;
+mod split;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -16,78 +19,42 @@ use marlo_ir::graph::{Axis, Graph, Id};
 use marlo_ir::op::{Op, Rule};
 use marlo_ir::schedule::{Phase, RowProgram, Step};
 
-use crate::helpers;
 use crate::names::{self, Names};
-use crate::sweep;
+use crate::{helpers, lanes};
 
 pub(crate) use expression::literal;
 use expression::whole_exponent;
+pub use form::{Form, Over, Pass, Shader, WORKGROUP};
 
-/// The usual number of invocations that work on a row; every device has at least 256.
-pub const WORKGROUP: u32 = 64;
-
-/// A generated shader with what a host must know to run it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Shader {
-    /// The WGSL text.
-    pub source: String,
-    /// The entry points in the order in which they must run.
-    pub passes: Vec<Pass>,
-    /// The row values that are stored between passes; each is a slot of `kept`, (slots, B). An LSE has three: itself, then
-    /// the two numbers whose sum it is.
-    pub kept: Vec<Id>,
-    /// The batch values that later passes read; each is a place in `batch`.
-    pub batch: Vec<Id>,
-    /// How many matrices stand one after another in the array of cosines or logits: one for each centre of a class. Where
-    /// there are more of them or of the outputs than one, `cells` says how many numbers each takes.
-    pub matrices: usize,
-    /// How many derivatives stand one after another in `gradients`: those of [`RowProgram::cells`].
-    pub outputs: usize,
-    /// The number of invocations that work on a row.
-    pub workgroup: u32,
-    /// The most loop iterations that one pass makes for a class, over all of its sweeps.
-    pub loops: u32,
-}
-
-/// One entry point.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pass {
-    /// Its name.
-    pub entry: String,
-    /// Does it run once for the whole batch, instead of once a row?
-    pub once: bool,
-    /// Does it read the matrix?
-    pub reads_matrix: bool,
-    /// Does it write the gradient?
-    pub writes_gradient: bool,
-}
-
-/// The shader of a program, with [`WORKGROUP`] invocations a row.
+/// The shader of a program in the usual [`Form`]: plain WGSL, one workgroup a row.
 pub fn emit(program: &RowProgram) -> Shader {
-    emit_with(program, WORKGROUP)
+    emit_with(program, Form::default())
 }
 
-/// The shader of a program with another number of invocations a row, a power of two.
-pub fn emit_with(program: &RowProgram, workgroup: u32) -> Shader {
-    let mut emitter = Emitter::new(program, workgroup);
+/// The shader of a program in a form of one's choice. A gradient that [can't stand in the matrix's
+/// place](Form::allows_in_place) gets a buffer of its own, whatever the form says; see [`Shader::form`].
+pub fn emit_with(program: &RowProgram, form: Form) -> Shader {
+    let form = Form { in_place: form.in_place && Form::allows_in_place(program), ..form };
+    let mut emitter = Emitter::new(program, form);
     let mut body = String::new();
     let mut passes = Vec::new();
     for (number, phase) in program.phases.iter().enumerate() {
-        let entry = if number == 0 { "rows".to_owned() } else { format!("rows_{number}") };
-        body += &emitter.rows(number, phase, &entry);
-        let writes = phase.steps.iter().any(|step| matches!(step, Step::Sweep { writes: true, .. }));
-        passes.push(Pass { entry, once: false, reads_matrix: true, writes_gradient: writes });
+        for (pass, text) in emitter.phase(number, phase) {
+            body += &text;
+            passes.push(pass);
+        }
         for &op in &phase.batch {
             if emitter.read_again(number, op) {
                 let entry = format!("batch_{}", passes.len());
                 let once = program.graph().op(op).entry().rule == Rule::OverBatch;
                 body += &emitter.batch(number, op, &entry);
-                passes.push(Pass { entry, once, reads_matrix: false, writes_gradient: false });
+                let over = if once { Over::Batch } else { Over::Rows };
+                passes.push(Pass { entry, over, reads_matrix: false, writes_gradient: false });
             }
         }
     }
-    let loops = program.phases.iter().map(|phase| loops(program.graph(), phase)).max().unwrap_or(0);
-    let body = format!("{}{body}", sweep::reductions(&body, workgroup));
+    let loops = emitter.loops();
+    let body = format!("{}{body}", lanes::functions(&body, form));
     let used = helpers::used_by(&body);
     let source = format!(
         "{}{}{}\n",
@@ -95,13 +62,22 @@ pub fn emit_with(program: &RowProgram, workgroup: u32) -> Shader {
         if used.is_empty() { used } else { used + "\n\n" },
         body.trim_end()
     );
-    let (matrices, outputs) = (program.graph().centres(), emitter.outputs.len());
-    let (kept, batch) = (emitter.kept, emitter.batch_values);
-    Shader { source, passes, kept, batch, matrices, outputs, workgroup, loops }
+    Shader {
+        source,
+        passes,
+        matrices: program.graph().centres(),
+        outputs: emitter.outputs.len(),
+        kept: emitter.kept,
+        batch: emitter.batch_values,
+        partials: emitter.partial_slots,
+        form,
+        loops,
+    }
 }
 
-/// The loop iterations of a pass for a class: one a sweep, and those of the functions that it calls.
-fn loops(graph: &Graph, phase: &Phase) -> u32 {
+/// The loop iterations of each step for a class: one a sweep, or at most two where a loop stands inside it, and those of the
+/// functions that it calls.
+fn loops(graph: &Graph, phase: &Phase, form: Form) -> Vec<u32> {
     let inner = |id: &Id| match graph.op(*id) {
         Op::CosAngle | Op::SinAngle | Op::SinRatio => helpers::MOST_TURNS,
         Op::Pow => whole_exponent(graph, *id).unwrap_or(0),
@@ -109,9 +85,9 @@ fn loops(graph: &Graph, phase: &Phase) -> u32 {
     };
     let sweep = |step: &Step| match step {
         Step::Row(_) => 0,
-        Step::Sweep { cells, .. } => 1 + cells.iter().map(inner).sum::<u32>(),
+        Step::Sweep { cells, .. } => 1 + u32::from(form.ahead) + cells.iter().map(inner).sum::<u32>(),
     };
-    phase.steps.iter().map(sweep).sum()
+    phase.steps.iter().map(sweep).collect()
 }
 
 pub(crate) struct Emitter<'a> {
@@ -123,7 +99,10 @@ pub(crate) struct Emitter<'a> {
     uniforms: Vec<(Id, String)>,
     kept: Vec<Id>,
     batch_values: Vec<Id>,
-    pub(crate) workgroup: u32,
+    pub(crate) form: Form,
+    /// Where the parts of a row put what they found for a reduction: see [`Shader::partials`].
+    pub(crate) partial_places: HashMap<Id, usize>,
+    partial_slots: usize,
     /// LSEs that stand in a variable of two numbers whose sum they are.
     pub(crate) pairs: HashSet<Id>,
     /// Values that stand in a variable, by its name.
@@ -134,7 +113,7 @@ pub(crate) struct Emitter<'a> {
 }
 
 impl<'a> Emitter<'a> {
-    fn new(program: &'a RowProgram, workgroup: u32) -> Self {
+    fn new(program: &'a RowProgram, form: Form) -> Self {
         let graph = program.graph();
         let mut names = Names::of(program);
         let uniforms: Vec<(Id, String)> =
@@ -147,7 +126,9 @@ impl<'a> Emitter<'a> {
             uniforms,
             kept: Vec::new(),
             batch_values: Vec::new(),
-            workgroup,
+            form,
+            partial_places: HashMap::new(),
+            partial_slots: 0,
             pairs: HashSet::new(),
             bound: HashMap::new(),
             uses: HashMap::new(),
@@ -169,6 +150,20 @@ impl<'a> Emitter<'a> {
             }
         }
         emitter
+    }
+
+    /// The most loop iterations that an invocation makes in one pass for a class.
+    fn loops(&self) -> u32 {
+        let of_phase = |phase: &Phase| {
+            let steps = loops(self.graph, phase, self.form).into_iter();
+            if self.form.split { steps.max().unwrap_or(0) } else { steps.sum() }
+        };
+        self.program.phases.iter().map(of_phase).max().unwrap_or(0)
+    }
+
+    /// The array that derivatives are written to.
+    pub(crate) fn output(&self) -> String {
+        if self.form.in_place { matrix_name(self.graph) } else { "gradients".to_owned() }
     }
 
     /// Does a later pass over the rows read this batch operation?
@@ -206,6 +201,9 @@ impl<'a> Emitter<'a> {
         if self.outputs.len() > 1 || self.graph.centres() > 1 {
             out += "    // So many numbers of a matrix or a derivative stand before those of the next one.\n    cells: u32,\n";
         }
+        if self.form.split {
+            out += "    // A row is shared out to so many workgroups, so many classes each.\n    parts: u32,\n    span: u32,\n";
+        }
         for (id, name) in &self.uniforms {
             let _ = writeln!(out, "    {name}: f32,{}", self.comment(*id, name));
         }
@@ -215,13 +213,19 @@ impl<'a> Emitter<'a> {
             let _ = writeln!(out, "@group(0) @binding({number}) {line};");
         };
         bind("var<uniform> params: Params");
-        bind(&format!("var<storage, read> {what}: array<f32>"));
+        let access = if self.form.in_place { "read_write" } else { "read" };
+        bind(&format!("var<storage, {access}> {what}: array<f32>"));
         bind("var<storage, read> labels: array<u32>");
         bind("var<storage, read_write> losses: array<f32>");
-        bind("var<storage, read_write> gradients: array<f32>");
+        if !self.form.in_place {
+            bind("var<storage, read_write> gradients: array<f32>");
+        }
         if !self.kept.is_empty() || !self.batch_values.is_empty() {
             bind("var<storage, read_write> kept: array<f32>");
             bind("var<storage, read_write> batch: array<f32>");
+        }
+        if self.partial_slots > 0 {
+            bind("var<storage, read_write> partials: array<f32>");
         }
         let arrays = names::arrays(self.graph);
         let vectors = self.graph.inputs.iter().zip(&arrays).filter(|(input, _)| input.axis != Axis::Matrix);

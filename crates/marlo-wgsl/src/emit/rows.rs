@@ -6,8 +6,13 @@ use marlo_ir::graph::{Axis, Id};
 use marlo_ir::op::{At, Op};
 use marlo_ir::schedule::{Phase, Step};
 
-use super::{Emitter, entry, matrix_name};
-use crate::{names, sweep};
+use super::{Emitter, Over, Pass, entry, matrix_name};
+use crate::{lanes, names, sweep};
+
+/// Does a phase write the gradient?
+pub(super) fn writes(phase: &Phase) -> bool {
+    phase.steps.iter().any(|step| matches!(step, Step::Sweep { writes: true, .. }))
+}
 
 impl Emitter<'_> {
     /// How often each value is read in a pass.
@@ -29,15 +34,38 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn rows(&mut self, number: usize, phase: &Phase, entry: &str) -> String {
+    /// The passes of a phase.
+    pub(super) fn phase(&mut self, number: usize, phase: &Phase) -> Vec<(Pass, String)> {
+        let entry = if number == 0 { "rows".to_owned() } else { format!("rows_{number}") };
+        if self.form.split {
+            return self.split(number, phase, &entry);
+        }
+        let mut out = self.start(number, phase, &entry);
+        for (place, step) in phase.steps.iter().enumerate() {
+            match step {
+                Step::Row(ids) => self.row_step(&mut out, ids, phase, place),
+                Step::Sweep { cells, reductions, writes } => {
+                    out += &sweep::sweep(self, cells, reductions, *writes);
+                }
+            }
+        }
+        if self.form.in_place && writes(phase) {
+            out += "    // The cell at the label is overwritten once everybody has read it.\n    storageBarrier();\n";
+        }
+        out += &self.results(number, phase);
+        out += "}\n\n";
+        let pass = Pass { entry, over: Over::Rows, reads_matrix: true, writes_gradient: writes(phase) };
+        vec![(pass, out)]
+    }
+
+    /// The first lines of a pass, up to what earlier passes left behind.
+    pub(super) fn start(&mut self, number: usize, phase: &Phase, entry: &str) -> String {
         self.count(phase);
         self.bound.clear();
         self.pairs.clear();
         self.nesting.clear();
-        let mut out = format!(
-            "@compute @workgroup_size({})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {{\n    let row = params.first + group.x;\n    let base = group.x * params.classes;\n    let label = labels[row];\n",
-            self.workgroup
-        );
+        let mut out = self.signature(entry);
+        out += "    let row = params.first + group.x;\n    let base = group.x * params.classes;\n    let label = labels[row];\n";
         out += &self.earlier(number);
         for &id in &phase.reads {
             let name = self.names.name(self.graph, id);
@@ -53,22 +81,25 @@ impl Emitter<'_> {
             let _ = writeln!(out, "    let {name} = {stored};");
             self.bound.insert(id, name);
         }
-        for (place, step) in phase.steps.iter().enumerate() {
-            match step {
-                Step::Row(ids) => {
-                    for &id in ids {
-                        if self.is_deep(id) || self.needs_name(id, phase, place) {
-                            self.define(&mut out, "    ", id);
-                        }
-                    }
-                }
-                Step::Sweep { cells, reductions, writes } => {
-                    out += &sweep::sweep(self, cells, reductions, *writes);
-                }
+        out
+    }
+
+    /// The line that opens an entry point.
+    pub(super) fn signature(&self, entry: &str) -> String {
+        let (more, note) = lanes::builtins(self.form);
+        format!(
+            "@compute @workgroup_size({})\nfn {entry}(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32{more}) {{\n{note}",
+            self.form.workgroup
+        )
+    }
+
+    /// Values of the row, those that need a variable.
+    pub(super) fn row_step(&mut self, out: &mut String, ids: &[Id], phase: &Phase, place: usize) {
+        for &id in ids {
+            if self.is_deep(id) || self.needs_name(id, phase, place) {
+                self.define(out, "    ", id);
             }
         }
-        out += &self.results(number, phase);
-        out + "}\n\n"
     }
 
     /// What the batch operations of earlier passes gave, and the scalars that are made from it.
@@ -97,15 +128,15 @@ impl Emitter<'_> {
     }
 
     /// What one invocation writes at the end of a row.
-    fn results(&mut self, number: usize, phase: &Phase) -> String {
+    pub(super) fn results(&mut self, number: usize, phase: &Phase) -> String {
         let gradient = &self.program.gradient;
         let mut lines = Vec::new();
         if self.program.written == number {
             lines.push(format!("losses[row] = {};", self.expr(gradient.loss.row)));
         }
-        if phase.steps.iter().any(|step| matches!(step, Step::Sweep { writes: true, .. })) {
+        if writes(phase) {
             for (number, pair) in self.outputs.iter().enumerate() {
-                let place = entry("gradients", number, "label");
+                let place = entry(&self.output(), number, "label");
                 lines.push(format!("{place} = {};", self.expr(pair[0])));
             }
         }
@@ -160,7 +191,7 @@ impl Emitter<'_> {
     pub(crate) fn define(&mut self, out: &mut String, indent: &str, id: Id) {
         let name = self.names.name(self.graph, id);
         let value = match self.graph.op(id) {
-            Op::Input(i, at) => self.input(i as usize, at),
+            Op::Input(i, at) => self.input(i as usize, if at == At::Target { "label" } else { "k" }),
             _ => self.expr(id),
         };
         let note =
@@ -169,10 +200,9 @@ impl Emitter<'_> {
         self.bound.insert(id, name);
     }
 
-    /// Where an input is read.
-    fn input(&self, input: usize, at: At) -> String {
+    /// Where an input is read, at a class if it varies with them.
+    pub(crate) fn input(&self, input: usize, class: &str) -> String {
         let inputs = &self.graph.inputs;
-        let class = if at == At::Target { "label" } else { "k" };
         let array = || names::arrays(self.graph).swap_remove(input);
         match inputs[input].axis {
             Axis::Matrix => {
