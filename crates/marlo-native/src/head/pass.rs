@@ -17,7 +17,7 @@ use crate::rows::End;
 use crate::tile::{Shifts, TILE, Tile};
 
 /// The bytes of a tile of class weights: with its block of cosines it stays in a second-level cache.
-const TILE_BYTES: usize = 1 << 20;
+const TILE_BYTES: usize = 1 << 19;
 
 /// So many sums of ∂L/∂x̂ are kept apart and added up in order, whatever the number of threads: the same bits for any.
 const GROUPS: usize = 8;
@@ -35,8 +35,8 @@ pub(super) fn bytes<F: Real>(head: &Head<F>, rows: usize, classes: usize) -> usi
     let reductions = head.kernel.plan.sweeps().map(|pass| pass.reductions.len()).max().unwrap_or(0);
     let parts = 2 * tiles * rows * reductions * size_of::<Part<F>>();
     let norms = classes * centres * size;
-    let scratch = rayon::current_num_threads() * 2 * rows * tile * centres * size;
-    (GROUPS + 1) * rows * dim * size + parts + norms + scratch
+    let scratch = GROUPS.min(tiles) * rows * tile * (2 * centres + 1) * size;
+    (GROUPS + 2) * rows * dim * size + parts + norms + scratch
 }
 
 /// What a run of cells gave to a reduction.
@@ -51,6 +51,8 @@ struct Part<F> {
 pub(super) struct Work<F> {
     /// x̂, (B, d).
     unit: Vec<F>,
+    /// The same by columns.
+    by_columns: Vec<F>,
     /// 1/‖w‖ of each class and centre.
     inverse: Vec<F>,
     /// The blocks of the fast mode where ∂L/∂W has no room for them.
@@ -74,6 +76,8 @@ struct Group<F> {
     cells: Vec<F>,
     /// A tile's cosines in the low-memory mode.
     block: Vec<F>,
+    /// Products of a tile before they are cosines, (n, B).
+    products: Vec<F>,
     /// Class weights of a tile of sampled classes.
     gathered: Vec<F>,
     /// Derivatives by inputs of the classes, of one row.
@@ -98,6 +102,7 @@ pub(super) struct Run<'a, F: Real> {
     vectors: Vec<Cow<'a, [F]>>,
     pub(super) values: &'a mut Vec<f64>,
     xhat: &'a [F],
+    by_columns: &'a [F],
     inverse: &'a mut Vec<F>,
     blocks: &'a mut Vec<F>,
     parts: &'a mut Vec<Part<F>>,
@@ -155,6 +160,10 @@ impl<'a, F: Real> Run<'a, F> {
                 vector::scaled(head.kernel.instructions, from, F::from_f64(by), to);
             },
         );
+        work.by_columns.resize(rows * dim, F::default());
+        for (row, x) in work.unit.chunks(dim).enumerate() {
+            x.iter().enumerate().for_each(|(at, x)| work.by_columns[at * rows + row] = *x);
+        }
         let in_gradient = rows <= dim;
         if mode == Mode::Fast && !in_gradient {
             work.blocks.resize(rows * classes * centres, F::default());
@@ -192,6 +201,7 @@ impl<'a, F: Real> Run<'a, F> {
             vectors: vectors(head, step),
             values: &mut work.values,
             xhat: &work.unit,
+            by_columns: &work.by_columns,
             inverse: &mut work.inverse,
             blocks: &mut work.blocks,
             parts: &mut work.parts,
@@ -413,7 +423,7 @@ impl<F: Real> One<'_, F> {
             Mode::Fast => self.shared.blocks.wrapping_add(self.start * centres * rows),
         };
         if pace.first || self.run.mode == Mode::LowMemory {
-            self.form(block, weights, pace.first);
+            self.form(block, weights, pace.first, &mut group.products);
         }
         match pace.act {
             Act::Sweep(pass) => self.sweep(pass, block, group, sums, true),
@@ -474,7 +484,7 @@ impl<F: Real> One<'_, F> {
     }
 
     /// Forms the tile's cosines, or logits.
-    fn form(&self, block: *mut F, weights: *const F, first: bool) {
+    fn form(&self, block: *mut F, weights: *const F, first: bool, products: &mut Vec<F>) {
         let (head, rows, cells) = (self.head(), self.rows(), self.cells);
         let (dim, centres) = (head.dim, head.centres());
         let instructions = self.kernel().instructions;
@@ -490,18 +500,19 @@ impl<F: Real> One<'_, F> {
                     unsafe { to.add(class).write(F::from_f64(inverse)) };
                 }
             }
-            let out = Matrix::by_rows(block.wrapping_add(centre * rows * cells), cells);
-            let x = Matrix::by_rows(self.run.xhat.as_ptr(), dim);
+            // The product by columns needs no copy of W in another order, which would cost as much as a third of it.
+            products.resize(rows * cells, F::default());
+            let out = Matrix::transposed(products.as_mut_ptr(), rows);
+            let x = Matrix::transposed(self.run.by_columns.as_ptr(), rows);
             let w = Matrix::transposed(weights.wrapping_add(centre * dim), centres * dim);
-            // SAFETY: all lie in their arrays, and the block is the tile's own.
+            // SAFETY: all lie in their arrays.
             unsafe { multiply((rows, cells, dim), out, false, x, w) };
-            if self.run.unit {
-                // SAFETY: as above.
-                let block = unsafe { std::slice::from_raw_parts_mut(out.first, rows * cells) };
-                for row in block.chunks_mut(cells) {
-                    vector::cosines(instructions, row, self.inverse(centre));
-                }
-            }
+            // SAFETY: the block is the tile's own.
+            let block = unsafe {
+                std::slice::from_raw_parts_mut(block.wrapping_add(centre * rows * cells), rows * cells)
+            };
+            let most = if self.run.unit { F::from_f64(1.0) } else { -F::LEAST };
+            vector::by_rows(instructions, products, self.inverse(centre), most, block);
         }
     }
 

@@ -74,12 +74,39 @@ compiled! {
     }
 }
 
+/// The side of the squares that a block is turned in.
+const SIDE: usize = 16;
+
 compiled! {
-    /// Products of vectors become cosines: each by the inverse of its class's norm, and no rounding past ±1.
-    fn cosines<F, I>(cells: &mut [F], inverse: &[F]) -> () {
-        let one = F::from_f64(1.0);
-        for (cell, inverse) in cells.iter_mut().zip(inverse) {
-            *cell = Real::max(Real::min(*cell * *inverse, one), -one);
+    /// Products (n, B) become cosines (B, n): each by the inverse of its class's norm, and no rounding past ±`most`.
+    fn by_rows<F, I>(products: &[F], inverse: &[F], most: F, cosines: &mut [F]) -> () {
+        let classes = inverse.len();
+        let rows = products.len() / classes.max(1);
+        let whole = (rows / SIDE * SIDE, classes / SIDE * SIDE);
+        for class in (0..whole.1).step_by(SIDE) {
+            for row in (0..whole.0).step_by(SIDE) {
+                let mut square = [[F::default(); SIDE]; SIDE];
+                for (at, line) in square.iter_mut().enumerate() {
+                    let by = inverse[class + at];
+                    let from = &products[(class + at) * rows + row..][..SIDE];
+                    for lane in 0..SIDE {
+                        line[lane] = Real::max(Real::min(from[lane] * by, most), -most);
+                    }
+                }
+                for lane in 0..SIDE {
+                    let to = &mut cosines[(row + lane) * classes + class..][..SIDE];
+                    for at in 0..SIDE {
+                        to[at] = square[at][lane];
+                    }
+                }
+            }
+        }
+        for class in 0..classes {
+            let from = if class < whole.1 { whole.0 } else { 0 };
+            for row in from..rows {
+                let product = products[class * rows + row] * inverse[class];
+                cosines[row * classes + class] = Real::max(Real::min(product, most), -most);
+            }
         }
     }
 }
