@@ -26,18 +26,29 @@ pub struct {name};
 
 impl {root}::tile::Cells<{inputs}, {rows}, {reductions}, {writes}> for {name} {{
     const MERGES: [{root}::tile::Merge; {reductions}] = [{}];
+    const SPLITS: bool = {};
 
     #[inline(always)]
     fn exponents<F: {root}::math::Real, I: {root}::math::Isa>(r: &[F; {rows}], x: [F; {inputs}]) -> [F; {reductions}] {{
 ",
-        list(sweep.reductions.iter().map(|r| format!("{root}::tile::Merge::{:?}", merge(r))))
+        list(sweep.reductions.iter().map(|r| format!("{root}::tile::Merge::{:?}", merge(r)))),
+        sweep.split().is_some()
     );
     if sweep.has_lse() {
-        body(&mut out, sweep, &sweep.exponents());
+        body(&mut out, sweep, &sweep.exponents(), None);
     }
     let logarithm = |reduce: &Reduce| match reduce {
         Reduce::Lse { exponent, scale } => format!("{} * {}", value(*exponent), scale_of(*scale).0),
         _ => "F::default()".to_owned(),
+    };
+    let split = sweep.split();
+    let mask = match split {
+        None => "true".to_owned(),
+        Some(at) => {
+            let mut text = String::new();
+            body(&mut text, sweep, &sweep.needed([Arg::Value(at)].into_iter()), None);
+            format!("{}\n        v{at}", text.trim())
+        }
     };
     let _ = write!(
         out,
@@ -45,7 +56,12 @@ impl {root}::tile::Cells<{inputs}, {rows}, {reductions}, {writes}> for {name} {{
     }}
 
     #[inline(always)]
-    fn cell<F: {root}::math::Real, I: {root}::math::Isa>(
+    fn mask<F: {root}::math::Real, I: {root}::math::Isa>(r: &[F; {rows}], x: [F; {inputs}]) -> bool {{
+        {mask}
+    }}
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: {root}::math::Real, I: {root}::math::Isa>(
         r: &[F; {rows}],
         low: &[F; {rows}],
         shift: &[F; {reductions}],
@@ -54,7 +70,7 @@ impl {root}::tile::Cells<{inputs}, {rows}, {reductions}, {writes}> for {name} {{
 ",
         list(sweep.reductions.iter().map(logarithm))
     );
-    body(&mut out, sweep, &vec![true; sweep.body.len()]);
+    body(&mut out, sweep, &vec![true; sweep.body.len()], split);
     for (at, reduce) in sweep.reductions.iter().enumerate() {
         if let Reduce::Lse { exponent, scale } = reduce {
             let (high, low) = scale_of(*scale);
@@ -123,9 +139,14 @@ fn mark_unused(text: &str, name: &str) -> String {
 }
 
 /// The instructions that are wanted, one `let` each.
-fn body(out: &mut String, sweep: &Sweep, wanted: &[bool]) {
+fn body(out: &mut String, sweep: &Sweep, wanted: &[bool], split: Option<usize>) {
     for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| wanted[*at]) {
-        let _ = writeln!(out, "        let v{at} = {};", expression(sweep, instruction));
+        let text = expression(sweep, instruction);
+        let _ = match split == Some(at) {
+            // Where the mask is known for a whole chunk, the compiler drops what only the other side reads.
+            true => writeln!(out, "        let v{at} = SIDE == 1 || (SIDE == 2 && {text});"),
+            false => writeln!(out, "        let v{at} = {text};"),
+        };
     }
 }
 

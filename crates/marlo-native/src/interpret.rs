@@ -89,6 +89,10 @@ unsafe fn work<F: Real, I: Isa>(
             tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
         }
     }
+    let sides = sweep.sides();
+    let mut is_asked = vec![false; values];
+    sides.iter().flatten().for_each(|(mask, _)| is_asked[*mask] = true);
+    let mut wholly: Vec<Option<bool>> = vec![None; values];
     let merges: Vec<Merge> = sweep.reductions.iter().map(merge).collect();
     let neutral = |merge: &Merge| if *merge == Merge::Max { F::LEAST } else { F::default() };
     let mut lanes: Vec<[F; WIDTH]> = merges.iter().map(|merge| [neutral(merge); WIDTH]).collect();
@@ -96,7 +100,14 @@ unsafe fn work<F: Real, I: Isa>(
         // SAFETY: the chunk lies in the tile.
         let cells = unsafe { load(tile, start, arrays, &mut places) };
         for (at, instruction) in sweep.body.iter().enumerate() {
+            // Where a mask is wholly off, or wholly on, what only the other side reads is left out.
+            if sides[at].is_some_and(|(mask, side)| wholly[mask] == Some(!side)) {
+                continue;
+            }
             step::<F, I>(instruction, arrays, &places, at, tile.rows);
+            if is_asked[at] {
+                wholly[at] = one_value(&arrays[inputs + at]);
+            }
         }
         for (a, reduce) in sweep.reductions.iter().enumerate() {
             let place = inputs + values + a;
@@ -111,6 +122,22 @@ unsafe fn work<F: Real, I: Isa>(
     }
     for (a, lanes) in lanes.iter().enumerate() {
         tile.found[a] = total(merges[a], *lanes);
+    }
+}
+
+/// Is a mask on in all cells of a chunk, or off in all?
+#[inline(always)]
+fn one_value<F: Real>(mask: &Chunk<F>) -> Option<bool> {
+    let mut on = [F::default(); WIDTH];
+    for part in mask.chunks_exact(WIDTH) {
+        for lane in 0..WIDTH {
+            on[lane] = on[lane] + part[lane];
+        }
+    }
+    match total(Merge::Sum, on) {
+        0.0 => Some(false),
+        count if count == CHUNK as f64 => Some(true),
+        _ => None,
     }
 }
 

@@ -151,6 +151,7 @@ pub struct Sweep0;
 
 impl crate::tile::Cells<2, 0, 1, 1> for Sweep0 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], x: [F; 2]) -> [F; 1] {
@@ -161,7 +162,12 @@ impl crate::tile::Cells<2, 0, 1, 1> for Sweep0 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         _r: &[F; 0],
         _low: &[F; 0],
         shift: &[F; 1],
@@ -182,6 +188,7 @@ pub struct Sweep1;
 
 impl crate::tile::Cells<2, 2, 2, 1> for Sweep1 {
     const MERGES: [crate::tile::Merge; 2] = [crate::tile::Merge::Max, crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 2]) -> [F; 2] {
@@ -189,7 +196,12 @@ impl crate::tile::Cells<2, 2, 2, 1> for Sweep1 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 2],
         low: &[F; 2],
         shift: &[F; 2],
@@ -209,6 +221,7 @@ pub struct Sweep2;
 
 impl crate::tile::Cells<2, 1, 1, 1> for Sweep2 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 2]) -> [F; 1] {
@@ -219,7 +232,12 @@ impl crate::tile::Cells<2, 1, 1, 1> for Sweep2 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         _low: &[F; 1],
         shift: &[F; 1],
@@ -240,6 +258,7 @@ pub struct Sweep3;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep3 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
@@ -247,7 +266,12 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep3 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -265,6 +289,7 @@ pub struct Sweep4;
 
 impl crate::tile::Cells<2, 1, 2, 1> for Sweep4 {
     const MERGES: [crate::tile::Merge; 2] = [crate::tile::Merge::Exponentials, crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 2]) -> [F; 2] {
@@ -272,7 +297,12 @@ impl crate::tile::Cells<2, 1, 2, 1> for Sweep4 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 2],
@@ -293,6 +323,7 @@ pub struct Sweep5;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep5 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
@@ -303,7 +334,12 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep5 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -325,6 +361,7 @@ pub struct Sweep6;
 
 impl crate::tile::Cells<2, 1, 1, 0> for Sweep6 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 2]) -> [F; 1] {
@@ -333,7 +370,12 @@ impl crate::tile::Cells<2, 1, 1, 0> for Sweep6 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -352,6 +394,7 @@ pub struct Sweep7;
 
 impl crate::tile::Cells<2, 4, 1, 1> for Sweep7 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 2]) -> [F; 1] {
@@ -359,7 +402,12 @@ impl crate::tile::Cells<2, 4, 1, 1> for Sweep7 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         _low: &[F; 4],
         _shift: &[F; 1],
@@ -385,6 +433,7 @@ pub struct Sweep8;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep8 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
@@ -395,7 +444,12 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep8 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -418,6 +472,7 @@ pub struct Sweep9;
 
 impl crate::tile::Cells<1, 1, 1, 0> for Sweep9 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
@@ -425,7 +480,12 @@ impl crate::tile::Cells<1, 1, 1, 0> for Sweep9 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -443,6 +503,7 @@ pub struct Sweep10;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> [F; 1] {
@@ -450,7 +511,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         _low: &[F; 4],
         _shift: &[F; 1],
@@ -472,6 +538,7 @@ pub struct Sweep11;
 
 impl crate::tile::Cells<1, 2, 1, 1> for Sweep11 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
@@ -480,7 +547,12 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep11 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 2],
         low: &[F; 2],
         shift: &[F; 1],
@@ -499,6 +571,7 @@ pub struct Sweep12;
 
 impl crate::tile::Cells<3, 1, 1, 3> for Sweep12 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 3]) -> [F; 1] {
@@ -508,7 +581,12 @@ impl crate::tile::Cells<3, 1, 1, 3> for Sweep12 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 3]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -534,6 +612,7 @@ pub struct Sweep13;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
@@ -549,7 +628,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         low: &[F; 4],
         shift: &[F; 1],
@@ -575,6 +659,7 @@ pub struct Sweep14;
 
 impl crate::tile::Cells<1, 4, 3, 1> for Sweep14 {
     const MERGES: [crate::tile::Merge; 3] = [crate::tile::Merge::Sum, crate::tile::Merge::Sum, crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 3] {
@@ -585,7 +670,12 @@ impl crate::tile::Cells<1, 4, 3, 1> for Sweep14 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         low: &[F; 4],
         shift: &[F; 3],
@@ -609,6 +699,7 @@ pub struct Sweep15;
 
 impl crate::tile::Cells<1, 3, 1, 1> for Sweep15 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 3], x: [F; 1]) -> [F; 1] {
@@ -620,7 +711,12 @@ impl crate::tile::Cells<1, 3, 1, 1> for Sweep15 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 3], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 3],
         low: &[F; 3],
         shift: &[F; 1],
@@ -644,6 +740,7 @@ pub struct Sweep16;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep16 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
@@ -654,7 +751,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep16 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         low: &[F; 4],
         shift: &[F; 1],
@@ -676,6 +778,7 @@ pub struct Sweep17;
 
 impl crate::tile::Cells<1, 3, 1, 1> for Sweep17 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 3], x: [F; 1]) -> [F; 1] {
@@ -686,7 +789,12 @@ impl crate::tile::Cells<1, 3, 1, 1> for Sweep17 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 3], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 3],
         low: &[F; 3],
         shift: &[F; 1],
@@ -707,6 +815,7 @@ pub struct Sweep18;
 
 impl crate::tile::Cells<0, 0, 0, 1> for Sweep18 {
     const MERGES: [crate::tile::Merge; 0] = [];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], _x: [F; 0]) -> [F; 0] {
@@ -714,7 +823,12 @@ impl crate::tile::Cells<0, 0, 0, 1> for Sweep18 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], _x: [F; 0]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         _r: &[F; 0],
         _low: &[F; 0],
         _shift: &[F; 0],
@@ -731,6 +845,7 @@ pub struct Sweep19;
 
 impl crate::tile::Cells<1, 2, 1, 1> for Sweep19 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
@@ -742,7 +857,12 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep19 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 2],
         low: &[F; 2],
         shift: &[F; 1],
@@ -764,6 +884,7 @@ pub struct Sweep20;
 
 impl crate::tile::Cells<1, 6, 1, 1> for Sweep20 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> [F; 1] {
@@ -771,7 +892,12 @@ impl crate::tile::Cells<1, 6, 1, 1> for Sweep20 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 6],
         _low: &[F; 6],
         _shift: &[F; 1],
@@ -797,6 +923,7 @@ pub struct Sweep21;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> [F; 1] {
@@ -804,7 +931,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 4],
         _low: &[F; 4],
         _shift: &[F; 1],
@@ -826,6 +958,7 @@ pub struct Sweep22;
 
 impl crate::tile::Cells<2, 1, 1, 1> for Sweep22 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 2]) -> [F; 1] {
@@ -834,7 +967,12 @@ impl crate::tile::Cells<2, 1, 1, 1> for Sweep22 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 2]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         low: &[F; 1],
         shift: &[F; 1],
@@ -853,6 +991,7 @@ pub struct Sweep23;
 
 impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], x: [F; 1]) -> [F; 1] {
@@ -860,7 +999,12 @@ impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         _r: &[F; 0],
         _low: &[F; 0],
         shift: &[F; 1],
@@ -878,6 +1022,7 @@ pub struct Sweep24;
 
 impl crate::tile::Cells<1, 5, 1, 1> for Sweep24 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> [F; 1] {
@@ -885,7 +1030,12 @@ impl crate::tile::Cells<1, 5, 1, 1> for Sweep24 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 5],
         _low: &[F; 5],
         _shift: &[F; 1],
@@ -908,6 +1058,7 @@ pub struct Sweep25;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> [F; 1] {
@@ -915,7 +1066,12 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 1],
         _low: &[F; 1],
         _shift: &[F; 1],
@@ -934,6 +1090,7 @@ pub struct Sweep26;
 
 impl crate::tile::Cells<1, 2, 1, 1> for Sweep26 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
@@ -943,7 +1100,12 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep26 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         r: &[F; 2],
         low: &[F; 2],
         shift: &[F; 1],
@@ -968,6 +1130,7 @@ pub struct Sweep27;
 
 impl crate::tile::Cells<1, 0, 1, 1> for Sweep27 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
+    const SPLITS: bool = false;
 
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], x: [F; 1]) -> [F; 1] {
@@ -975,7 +1138,12 @@ impl crate::tile::Cells<1, 0, 1, 1> for Sweep27 {
     }
 
     #[inline(always)]
-    fn cell<F: crate::math::Real, I: crate::math::Isa>(
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 0], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
         _r: &[F; 0],
         _low: &[F; 0],
         shift: &[F; 1],

@@ -106,8 +106,59 @@ impl Sweep {
         self.needed(roots)
     }
 
+    /// For each instruction whose result only one side of choices by one mask reads: that mask's instruction, and is it the
+    /// side where the mask is on? Where the mask is wholly the other way, the instruction need not be run.
+    pub fn sides(&self) -> Vec<Option<(usize, bool)>> {
+        let mut uses: Vec<Vec<Option<(usize, bool)>>> = vec![Vec::new(); self.body.len()];
+        let args = self.reductions.iter().map(|reduce| match reduce {
+            Reduce::Lse { exponent: arg, .. } | Reduce::Sum(arg) | Reduce::Max(arg) => Some(*arg),
+        });
+        let writes = self.writes.iter().map(|write| match write {
+            Write::Value(arg) => Some(*arg),
+            Write::Kept { factor, .. } => *factor,
+        });
+        for arg in args.chain(writes).flatten() {
+            if let Arg::Value(at) = arg {
+                uses[at].push(None);
+            }
+        }
+        let mut sides = vec![None; self.body.len()];
+        for at in (0..self.body.len()).rev() {
+            let first = uses[at].first().copied().flatten();
+            sides[at] = first.filter(|first| uses[at].iter().all(|side| *side == Some(*first)));
+            let instruction = &self.body[at];
+            let mask = match (instruction.what, instruction.args.first()) {
+                (Do::Apply(Op::Select), Some(Arg::Value(mask))) => Some(*mask),
+                _ => None,
+            };
+            for (place, arg) in instruction.args.iter().enumerate() {
+                if let Arg::Value(before) = *arg {
+                    uses[before].push(match mask {
+                        Some(mask) if place > 0 => Some((mask, place == 1)),
+                        _ => sides[at],
+                    });
+                }
+            }
+        }
+        sides
+    }
+
+    /// The mask whose sides are worth a look at each chunk of cells: one that saves a function, not a sum.
+    pub fn split(&self) -> Option<usize> {
+        let is_costly = |at: usize| {
+            let Do::Apply(op) = self.body[at].what else { return false };
+            !matches!(
+                op,
+                Op::Neg | Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Min | Op::Max | Op::Relu | Op::Abs
+                    | Op::Lt | Op::Le | Op::Eq | Op::And | Op::Or | Op::Not | Op::Select | Op::Floor | Op::Sqrt
+            )
+        };
+        let sides = self.sides();
+        (0..self.body.len()).find_map(|at| sides[at].map(|side| side.0).filter(|_| is_costly(at)))
+    }
+
     /// The instructions that values depend on.
-    fn needed(&self, roots: impl Iterator<Item = Arg>) -> Vec<bool> {
+    pub(crate) fn needed(&self, roots: impl Iterator<Item = Arg>) -> Vec<bool> {
         let mut needed = vec![false; self.body.len()];
         for root in roots {
             if let Arg::Value(at) = root {

@@ -55,11 +55,18 @@ pub trait Cells<const X: usize, const R: usize, const A: usize, const O: usize> 
     /// How the reductions merge.
     const MERGES: [Merge; A];
 
+    /// Is there a mask whose one side costs so much that each chunk is asked whether the mask is wholly on or off?
+    const SPLITS: bool;
+
+    /// That mask.
+    fn mask<F: Real, I: Isa>(rows: &[F; R], x: [F; X]) -> bool;
+
     /// For each log-sum-exp the binary logarithm of its term; 0 for other reductions.
     fn exponents<F: Real, I: Isa>(rows: &[F; R], x: [F; X]) -> [F; A];
 
     /// What each reduction takes, and what is written. `low` is what the values of the row hold beyond their precision.
-    fn cell<F: Real, I: Isa>(rows: &[F; R], low: &[F; R], shifts: &[F; A], x: [F; X]) -> ([F; A], [F; O]);
+    /// `SIDE`: 0 where that mask is known to be off, 1 where on, 2 where it is to be found.
+    fn cell<const SIDE: u8, F: Real, I: Isa>(rows: &[F; R], low: &[F; R], shifts: &[F; A], x: [F; X]) -> ([F; A], [F; O]);
 }
 
 /// Where the shifts of a tile come from.
@@ -196,14 +203,23 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
     for start in (0..whole).step_by(WIDTH) {
         let x = places::<X, F>(tile.inputs, start);
         let mut written = [[F::default(); WIDTH]; O];
-        for lane in 0..WIDTH {
-            // SAFETY: the chunk lies in the tile.
-            let (taken, values) = S::cell::<F, I>(&rows, &low, &given, unsafe { cell(&x, lane) });
-            for a in 0..A {
-                lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a]);
+        // Which side of the mask, where that is worth to know.
+        let mut on = 0;
+        if S::SPLITS {
+            for lane in 0..WIDTH {
+                // SAFETY: the chunk lies in the tile.
+                on += u32::from(S::mask::<F, I>(&rows, unsafe { cell(&x, lane) }));
             }
-            for o in 0..O {
-                written[o][lane] = values[o];
+        }
+        let place = (&x, &rows, &low, &given);
+        // SAFETY: the chunk lies in the tile.
+        unsafe {
+            if S::SPLITS && on == 0 {
+                chunk::<0, X, R, A, O, S, F, I>(place, &mut lanes, &mut written);
+            } else if S::SPLITS && on == WIDTH as u32 {
+                chunk::<1, X, R, A, O, S, F, I>(place, &mut lanes, &mut written);
+            } else {
+                chunk::<2, X, R, A, O, S, F, I>(place, &mut lanes, &mut written);
             }
         }
         for o in 0..O {
@@ -217,7 +233,7 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
         let mut taken = [[F::default(); WIDTH]; A];
         for lane in 0..WIDTH {
             // SAFETY: the copied rest.
-            let (values, writes) = S::cell::<F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
+            let (values, writes) = S::cell::<2, F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
             for a in 0..A {
                 taken[a][lane] = values[a];
             }
@@ -237,6 +253,33 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
     }
     for a in 0..A {
         tile.found[a] = total(S::MERGES[a], lanes[a]);
+    }
+}
+
+/// A whole chunk: its inputs, the values of the row in two parts, and the shifts.
+type Place<'a, const X: usize, const R: usize, const A: usize, F> =
+    (&'a [*const F; X], &'a [F; R], &'a [F; R], &'a [F; A]);
+
+/// Works through a whole chunk.
+#[inline(always)]
+unsafe fn chunk<const SIDE: u8, const X: usize, const R: usize, const A: usize, const O: usize, S, F, I>(
+    (x, rows, low, shifts): Place<'_, X, R, A, F>,
+    lanes: &mut [[F; WIDTH]; A],
+    written: &mut [[F; WIDTH]; O],
+) where
+    S: Cells<X, R, A, O>,
+    F: Real,
+    I: Isa,
+{
+    for lane in 0..WIDTH {
+        // SAFETY: as the caller says.
+        let (taken, values) = S::cell::<SIDE, F, I>(rows, low, shifts, unsafe { cell(x, lane) });
+        for a in 0..A {
+            lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a]);
+        }
+        for o in 0..O {
+            written[o][lane] = values[o];
+        }
     }
 }
 
