@@ -29,6 +29,18 @@ impl Library {
         Library::default()
     }
 
+    /// Those of the shipped losses.
+    pub fn shipped() -> Library {
+        Library::of(crate::shipped::ENTRIES)
+    }
+
+    /// These, and further ones.
+    #[must_use]
+    pub fn and(mut self, entries: &[Entry]) -> Library {
+        self.entries.extend(entries.iter().map(|entry| (entry.text, *entry)));
+        self
+    }
+
     /// The given sweeps.
     pub fn of(entries: &[Entry]) -> Library {
         Library { entries: entries.iter().map(|entry| (entry.text, *entry)).collect() }

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use marlo_ir::graph::{Axis, Id};
-use marlo_ir::loss::Wrt;
+use marlo_ir::loss::{Loss, Wrt};
 use marlo_ir::schedule::RowProgram;
 use rayon::prelude::*;
 
@@ -87,6 +87,11 @@ impl<F: Real> Kernel<F> {
         };
         let lines = plan.phases.iter().map(|phase| phase.steps.iter().map(lines).collect()).collect();
         Kernel { plan, layout, lines, code, instructions, pool: Mutex::default(), values: Mutex::default() }
+    }
+
+    /// Makes a loss ready, with the sweeps of the shipped losses compiled.
+    pub fn of(loss: &Loss) -> Kernel<F> {
+        Kernel::new(&RowProgram::of(loss), &Library::shipped())
     }
 
     /// The same with fewer instructions than the machine has, to test and to compare.

@@ -11,7 +11,7 @@ use crate::backend::Outcome;
 
 /// The sweeps of the shipped losses.
 pub fn library() -> Library {
-    Library::of(marlo_native::shipped::ENTRIES)
+    Library::shipped()
 }
 
 /// Runs a loss on a checked batch.

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use marlo_ir::loss::Loss;
 use marlo_ir::schedule::RowProgram;
 
 use super::Head;
@@ -22,8 +23,9 @@ pub enum Mode {
 
 /// What a head is made of.
 #[derive(Clone, Debug)]
-pub struct Builder<'a> {
-    program: &'a RowProgram,
+pub struct Builder {
+    program: RowProgram,
+    library: Library,
     classes: usize,
     dim: usize,
     memory: Option<usize>,
@@ -31,9 +33,31 @@ pub struct Builder<'a> {
     filter: Option<f64>,
 }
 
-impl<'a> Builder<'a> {
-    pub(super) fn new(program: &'a RowProgram) -> Builder<'a> {
-        Builder { program, classes: 0, dim: 0, memory: None, low_memory: false, filter: None }
+impl Builder {
+    pub(super) fn new(loss: &Loss) -> Builder {
+        Builder {
+            program: RowProgram::of(loss),
+            library: Library::shipped(),
+            classes: 0,
+            dim: 0,
+            memory: None,
+            low_memory: false,
+            filter: None,
+        }
+    }
+
+    /// Another program of the loss: one with derivatives by further inputs and hyperparameters, see [`RowProgram::by`].
+    #[must_use]
+    pub fn program(mut self, program: RowProgram) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// Other compiled sweeps than those of the shipped losses. What it has not is interpreted.
+    #[must_use]
+    pub fn library(mut self, library: Library) -> Self {
+        self.library = library;
+        self
     }
 
     /// The number of classes, C.
@@ -73,11 +97,11 @@ impl<'a> Builder<'a> {
         self
     }
 
-    /// Makes the head. Sweeps that `library` has are run compiled, others are interpreted.
+    /// Makes the head.
     ///
     /// # Errors
     /// When there is no class, an embedding has no length, or the filter's bound is no number above 0.
-    pub fn build<F: Real>(self, library: &Library) -> Result<Head<F>, NativeError> {
+    pub fn build<F: Real>(self) -> Result<Head<F>, NativeError> {
         if self.classes == 0 || self.dim == 0 {
             return Err(NativeError::NoHead { classes: self.classes, dim: self.dim });
         }
@@ -87,7 +111,7 @@ impl<'a> Builder<'a> {
             return Err(NativeError::Filter { error });
         }
         Ok(Head {
-            kernel: Kernel::new(self.program, library),
+            kernel: Kernel::new(&self.program, &self.library),
             classes: self.classes,
             dim: self.dim,
             memory: self.memory,

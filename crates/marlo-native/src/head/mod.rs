@@ -28,6 +28,7 @@ use std::sync::Mutex;
 
 use marlo_ir::eval::Scalar;
 use marlo_ir::graph::Axis;
+use marlo_ir::loss::Loss;
 use rayon::prelude::*;
 
 use crate::error::NativeError;
@@ -102,8 +103,8 @@ pub struct Filtered {
 
 impl<F: Real> Head<F> {
     /// Starts building a head.
-    pub fn builder(program: &marlo_ir::schedule::RowProgram) -> Builder<'_> {
-        Builder::new(program)
+    pub fn builder(loss: &Loss) -> Builder {
+        Builder::new(loss)
     }
 
     /// The number of classes, C.
