@@ -11,117 +11,167 @@ use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
 use crate::tile::{Merge, Shifts, Tile, WIDTH, total};
 
 /// The cells of a chunk: a multiple of [`WIDTH`], small enough that the values of a few dozen instructions fit the cache.
-const CHUNK: usize = 4 * WIDTH;
+const CHUNK: usize = 8 * WIDTH;
 
-/// Runs a sweep over a tile with the given instructions. `registers` is grown as needed.
-///
-/// # Safety
-/// This machine has the instructions. The tile has what the sweep reads and writes, and each input can be read and each
-/// output written at all of its cells.
-pub(crate) unsafe fn run<F: Real>(
-    sweep: &Sweep,
-    instructions: Instructions,
-    tile: &mut Tile<'_, F>,
-    shifts: Shifts,
-    registers: &mut Vec<F>,
-) {
-    // SAFETY: as the caller says.
-    unsafe {
-        match instructions {
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 => avx512(sweep, tile, shifts, registers),
-            #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 => avx2(sweep, tile, shifts, registers),
-            _ if cfg!(target_arch = "aarch64") => work::<F, Fused>(sweep, tile, shifts, registers),
-            _ => work::<F, Plain>(sweep, tile, shifts, registers),
+/// A sweep that is ready to be interpreted.
+#[derive(Clone, Debug)]
+pub(crate) struct Interpreted {
+    sweep: Sweep,
+    merges: Vec<Merge>,
+    /// The instructions that exponents of log-sum-exps need.
+    exponents: Vec<bool>,
+    /// Which instructions only one side of a mask reads, where that is worth to know.
+    sides: Vec<Option<(usize, bool)>>,
+    /// The masks of these.
+    asked: Vec<bool>,
+}
+
+/// What a thread needs to interpret.
+#[derive(Debug, Default)]
+pub(crate) struct Registers<F> {
+    arrays: Vec<F>,
+    lanes: Vec<[F; WIDTH]>,
+    places: Vec<*const Chunk<F>>,
+    wholly: Vec<Option<bool>>,
+}
+
+// SAFETY: its pointers are filled in anew for each chunk, and mean nothing between.
+unsafe impl<F: Send> Send for Registers<F> {}
+// SAFETY: as above.
+unsafe impl<F: Sync> Sync for Registers<F> {}
+
+impl Interpreted {
+    pub(crate) fn new(sweep: &Sweep) -> Interpreted {
+        let mut asked = vec![false; sweep.body.len()];
+        let sides = match sweep.split() {
+            Some(_) => sweep.sides(),
+            None => vec![None; sweep.body.len()],
+        };
+        sides.iter().flatten().for_each(|(mask, _)| asked[*mask] = true);
+        let merges = sweep.reductions.iter().map(merge).collect();
+        Interpreted { sweep: sweep.clone(), merges, exponents: sweep.exponents(), sides, asked }
+    }
+
+    /// Runs the sweep over a tile with the given instructions.
+    ///
+    /// # Safety
+    /// This machine has the instructions. The tile has what the sweep reads and writes, and each input can be read and
+    /// each output written at all of its cells.
+    pub(crate) unsafe fn run<F: Real>(
+        &self,
+        instructions: Instructions,
+        tile: &mut Tile<'_, F>,
+        shifts: Shifts,
+        registers: &mut Registers<F>,
+    ) {
+        // SAFETY: as the caller says.
+        unsafe {
+            match instructions {
+                #[cfg(target_arch = "x86_64")]
+                Instructions::Avx512 => avx512(self, tile, shifts, registers),
+                #[cfg(target_arch = "x86_64")]
+                Instructions::Avx2 => avx2(self, tile, shifts, registers),
+                _ if cfg!(target_arch = "aarch64") => work::<F, Fused>(self, tile, shifts, registers),
+                _ => work::<F, Plain>(self, tile, shifts, registers),
+            }
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn avx512<F: Real>(sweep: &Sweep, tile: &mut Tile<'_, F>, shifts: Shifts, registers: &mut Vec<F>) {
+unsafe fn avx512<F: Real>(
+    ready: &Interpreted,
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+    registers: &mut Registers<F>,
+) {
     // SAFETY: as the caller of `run` says.
-    unsafe { work::<F, Fused>(sweep, tile, shifts, registers) }
+    unsafe { work::<F, Fused>(ready, tile, shifts, registers) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<F: Real>(sweep: &Sweep, tile: &mut Tile<'_, F>, shifts: Shifts, registers: &mut Vec<F>) {
+unsafe fn avx2<F: Real>(
+    ready: &Interpreted,
+    tile: &mut Tile<'_, F>,
+    shifts: Shifts,
+    registers: &mut Registers<F>,
+) {
     // SAFETY: as the caller of `run` says.
-    unsafe { work::<F, Fused>(sweep, tile, shifts, registers) }
+    unsafe { work::<F, Fused>(ready, tile, shifts, registers) }
 }
 
 type Chunk<F> = [F; CHUNK];
 
 #[inline(always)]
 unsafe fn work<F: Real, I: Isa>(
-    sweep: &Sweep,
+    ready: &Interpreted,
     tile: &mut Tile<'_, F>,
     shifts: Shifts,
-    registers: &mut Vec<F>,
+    registers: &mut Registers<F>,
 ) {
+    let sweep = &ready.sweep;
     let (inputs, values, writes) = (sweep.inputs, sweep.body.len(), sweep.writes.len());
     // Inputs, results, exponentials, then what is written.
     let count = inputs + values + sweep.reductions.len() + writes;
-    registers.resize(count.max(1) * CHUNK, F::default());
-    let (arrays, _) = registers.as_chunks_mut::<CHUNK>();
-    let mut places: Vec<*const Chunk<F>> = Vec::with_capacity(inputs);
+    let Registers { arrays, lanes, places, wholly } = registers;
+    if arrays.len() < count * CHUNK {
+        arrays.resize(count * CHUNK, F::default());
+    }
+    wholly.clear();
+    wholly.resize(values, None);
+    let (arrays, _) = arrays.as_chunks_mut::<CHUNK>();
     if shifts == Shifts::Own {
-        let needed = sweep.exponents();
-        let mut top = vec![[F::LEAST; WIDTH]; sweep.reductions.len()];
+        lanes.clear();
+        lanes.resize(sweep.reductions.len(), [F::LEAST; WIDTH]);
         for start in (0..tile.cells).step_by(CHUNK) {
             // SAFETY: the chunk lies in the tile.
-            let cells = unsafe { load(tile, start, arrays, &mut places) };
-            for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| needed[*at]) {
-                step::<F, I>(instruction, arrays, &places, at, tile.rows);
+            let cells = unsafe { load(tile, start, arrays, places) };
+            for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| ready.exponents[*at]) {
+                step::<F, I>(instruction, arrays, places, at, tile.rows);
             }
-            for (a, reduce) in sweep.reductions.iter().enumerate() {
+            for (reduce, top) in sweep.reductions.iter().zip(lanes.iter_mut()) {
                 if let Reduce::Lse { exponent, scale } = reduce {
                     let by = scale.map_or(F::LOG2_E.0, |row| tile.rows[row]);
-                    let terms = operand(*exponent, arrays, &places, tile.rows);
-                    greatest(terms, by, cells, &mut top[a]);
+                    greatest(operand(*exponent, arrays, places, tile.rows), by, cells, top);
                 }
             }
         }
-        for (a, top) in top.iter().enumerate() {
+        for (shift, top) in tile.shifts.iter_mut().zip(lanes.iter()) {
             let greatest = F::from_f64(total(Merge::Max, *top));
-            tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
+            *shift = (greatest + F::from_f64(0.5)).floor();
         }
     }
-    let sides = sweep.sides();
-    let mut is_asked = vec![false; values];
-    sides.iter().flatten().for_each(|(mask, _)| is_asked[*mask] = true);
-    let mut wholly: Vec<Option<bool>> = vec![None; values];
-    let merges: Vec<Merge> = sweep.reductions.iter().map(merge).collect();
     let neutral = |merge: &Merge| if *merge == Merge::Max { F::LEAST } else { F::default() };
-    let mut lanes: Vec<[F; WIDTH]> = merges.iter().map(|merge| [neutral(merge); WIDTH]).collect();
+    lanes.clear();
+    lanes.extend(ready.merges.iter().map(|merge| [neutral(merge); WIDTH]));
     for start in (0..tile.cells).step_by(CHUNK) {
         // SAFETY: the chunk lies in the tile.
-        let cells = unsafe { load(tile, start, arrays, &mut places) };
+        let cells = unsafe { load(tile, start, arrays, places) };
         for (at, instruction) in sweep.body.iter().enumerate() {
             // Where a mask is wholly off, or wholly on, what only the other side reads is left out.
-            if sides[at].is_some_and(|(mask, side)| wholly[mask] == Some(!side)) {
+            if ready.sides[at].is_some_and(|(mask, side)| wholly[mask] == Some(!side)) {
                 continue;
             }
-            step::<F, I>(instruction, arrays, &places, at, tile.rows);
-            if is_asked[at] {
+            step::<F, I>(instruction, arrays, places, at, tile.rows);
+            if ready.asked[at] {
                 wholly[at] = one_value(&arrays[inputs + at]);
             }
         }
         for (a, reduce) in sweep.reductions.iter().enumerate() {
             let place = inputs + values + a;
-            reduce_chunk::<F, I>(reduce, tile, (arrays, &places), (place, a), cells, &mut lanes[a]);
+            reduce_chunk::<F, I>(reduce, tile, (arrays, places), (place, a), cells, &mut lanes[a]);
         }
         for (o, kept) in sweep.writes.iter().enumerate() {
             let place = inputs + values + sweep.reductions.len() + o;
-            let from = written(kept, tile.rows, arrays, &places, values, place);
+            let from = written(kept, tile.rows, arrays, places, values, place);
             // SAFETY: the chunk lies in the tile.
             unsafe { tile.outputs[o].add(start).copy_from(from.cast(), cells) };
         }
     }
-    for (a, lanes) in lanes.iter().enumerate() {
-        tile.found[a] = total(merges[a], *lanes);
+    for ((found, merge), lanes) in tile.found.iter_mut().zip(&ready.merges).zip(lanes.iter()) {
+        *found = total(*merge, *lanes);
     }
 }
 

@@ -9,13 +9,13 @@ use rayon::prelude::*;
 
 use crate::compiled::Library;
 use crate::error::NativeError;
-use crate::interpret::{self, in_two_parts};
+use crate::interpret::{Interpreted, Registers, in_two_parts};
 use crate::isa::Instructions;
 use crate::math::Real;
 use crate::plan::{Act, Pass, Plan};
 use crate::row::{Places, Scratch, most_tiles, work};
 use crate::rows::{Layout, Line, compute_scalars};
-use crate::tile::{Shifts, Tile};
+use crate::tile::{Compiled, Shifts, Tile};
 
 /// The inputs of a batch.
 #[derive(Copy, Clone, Debug)]
@@ -65,7 +65,9 @@ pub struct Kernel<F: Real> {
     pub(crate) layout: Layout,
     /// For each phase and step how values of the row are computed.
     pub(crate) lines: Vec<Vec<Vec<Line>>>,
-    pub(crate) code: Vec<Option<crate::tile::Compiled<F>>>,
+    /// For each sweep its compiled loop, where there is one.
+    code: Vec<Option<Compiled<F>>>,
+    interpreted: Vec<Interpreted>,
     pub(crate) instructions: Instructions,
     pool: Mutex<Vec<Scratch<F>>>,
     values: Mutex<Vec<Vec<f64>>>,
@@ -80,13 +82,14 @@ impl<F: Real> Kernel<F> {
         let plan = Plan::of(program);
         let layout = Layout::of(&plan);
         let code = plan.sweeps().map(|pass| library.find(&pass.sweep)).collect();
+        let interpreted = plan.sweeps().map(|pass| Interpreted::new(&pass.sweep)).collect();
         let instructions = Instructions::detect();
         let lines = |act: &Act| match act {
             Act::Row(ids) => layout.lines(&plan.graph, ids),
             _ => Vec::new(),
         };
         let lines = plan.phases.iter().map(|phase| phase.steps.iter().map(lines).collect()).collect();
-        Kernel { plan, layout, lines, code, instructions, pool: Mutex::default(), values: Mutex::default() }
+        Kernel { plan, layout, lines, code, interpreted, instructions, pool: Mutex::default(), values: Mutex::default() }
     }
 
     /// Makes a loss ready, with the sweeps of the shipped losses compiled.
@@ -209,13 +212,13 @@ impl<F: Real> Kernel<F> {
         pass: &Pass,
         tile: &mut Tile<'_, F>,
         shifts: Shifts,
-        registers: &mut Vec<F>,
+        registers: &mut Registers<F>,
     ) {
         // SAFETY: as the caller says.
         unsafe {
             match self.code[pass.number] {
                 Some(compiled) => compiled(self.instructions, tile, shifts),
-                None => interpret::run(&pass.sweep, self.instructions, tile, shifts, registers),
+                None => self.interpreted[pass.number].run(self.instructions, tile, shifts, registers),
             }
         }
     }

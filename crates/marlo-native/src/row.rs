@@ -2,6 +2,7 @@
 
 use marlo_ir::graph::{Axis, Id};
 
+use crate::interpret::Registers;
 use crate::kernel::{Inputs, Kernel};
 use crate::math::Real;
 use crate::merged::Merged;
@@ -37,7 +38,7 @@ unsafe impl<F: Real> Sync for Places<'_, F> {}
 pub(crate) struct Scratch<F> {
     /// What is kept of a row, or derivatives that are summed over the rows: one run of C numbers each.
     runs: Vec<F>,
-    registers: Vec<F>,
+    registers: Registers<F>,
     inputs: Vec<*const F>,
     outputs: Vec<*mut F>,
     rows: Vec<F>,

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::product::{Matrix, multiply};
 use super::target::{Pair, wide_inverse_norm};
 use super::{Filtered, Head, Mode, Step, each_row, targets, vector};
+use crate::interpret::Registers;
 use crate::kernel::Kernel;
 use crate::math::Real;
 use crate::merged::Merged;
@@ -82,7 +83,7 @@ struct Group<F> {
     gathered: Vec<F>,
     /// Derivatives by inputs of the classes, of one row.
     runs: Vec<F>,
-    registers: Vec<F>,
+    registers: Registers<F>,
     filtered: Filtered,
 }
 
