@@ -6,6 +6,7 @@ pub mod error;
 mod interpret;
 pub mod isa;
 pub mod kernel;
+pub mod limits;
 pub mod math;
 mod plan;
 mod row;

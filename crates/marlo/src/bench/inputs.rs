@@ -1,0 +1,86 @@
+//! What is measured on: cosines as a trained network has them, drawn from a seed.
+
+use rayon::prelude::*;
+
+/// A batch of cosines and labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cosines {
+    /// The number of rows, B.
+    pub rows: usize,
+    /// The number of classes, C.
+    pub classes: usize,
+    /// (B, C): 0.05·N(0, 1), at most 0.99 in size; each row's target from 0.1 to 0.8.
+    pub matrix: Vec<f32>,
+    /// The class of each row, (B,).
+    pub labels: Vec<usize>,
+}
+
+impl Cosines {
+    /// The same for the same seed, whatever the number of threads.
+    pub fn draw(rows: usize, classes: usize, seed: u64) -> Cosines {
+        let mut matrix = vec![0.0f32; rows * classes];
+        let labels = matrix.par_chunks_mut(classes.max(1)).enumerate().map(|(at, row)| {
+            let mut random = Random(seed.wrapping_mul(0x9e37_79b9) ^ ((at as u64) << 32));
+            for pair in row.chunks_mut(2) {
+                let normals = random.normals();
+                let cosines = normals.map(|normal| (0.05 * normal).clamp(-0.99, 0.99) as f32);
+                pair.copy_from_slice(&cosines[..pair.len()]);
+            }
+            let label = (random.uniform() * classes as f64) as usize;
+            row[label] = (0.1 + 0.7 * random.uniform()) as f32;
+            label
+        });
+        let labels = labels.collect();
+        Cosines { rows, classes, matrix, labels }
+    }
+
+    /// The matrix of a further centre: each one's cosines are nine tenths of those before.
+    pub fn of_centre(&self, centre: usize) -> Vec<f32> {
+        let factor = 0.9f32.powi(centre as i32);
+        self.matrix.par_iter().map(|cosine| cosine * factor).collect()
+    }
+}
+
+/// SplitMix64: a counter and a mixer, so that every row starts where it likes.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 to below 1.
+    fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Two of N(0, 1), by Box and Muller.
+    fn normals(&mut self) -> [f64; 2] {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
+        [radius * cos, radius * sin]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cosines_are_as_said() {
+        let found = Cosines::draw(16, 1001, 7);
+        assert_eq!(found, Cosines::draw(16, 1001, 7));
+        assert_ne!(found, Cosines::draw(16, 1001, 8));
+        for (row, label) in found.matrix.chunks(1001).zip(&found.labels) {
+            assert!((0.1..=0.8).contains(&row[*label]));
+        }
+        assert!(found.labels.iter().any(|label| *label != found.labels[0]));
+        let count = found.matrix.len() as f64;
+        let mean = found.matrix.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+        let square = found.matrix.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / count;
+        assert!(mean.abs() < 0.005 && (square.sqrt() / 0.05 - 1.0).abs() < 0.1, "{mean} {square}");
+    }
+}
