@@ -68,18 +68,19 @@ pub fn of_rows<'a>(from: &'a [f32], to: &'a RefCell<Vec<Vec<f32>>>) -> Vec<Conte
     vec![copy(NAMES[0], Stores::Ordinary), copy(NAMES[1], Stores::Streaming), exponentials(cells)]
 }
 
-/// That many exponentials in the first-level cache.
+/// At least that many exponentials in the first-level cache.
 pub fn exponentials(cells: u64) -> Contender<'static> {
     let instructions = Instructions::detect();
+    // In whole pieces: none would be 0.
+    let cells = limits::exponentials(instructions, cells.max(1));
     Contender::new(NAMES[2], Work { cells, bytes: 0, flops: 0 }, move || {
-        std::hint::black_box(limits::exponentials(instructions, cells));
+        limits::exponentials(instructions, cells);
         Ok(())
     })
 }
 
 /// At least that many multiplications and additions in registers, with those instructions.
 pub fn multiply_adds(instructions: Instructions, flops: u64) -> Contender<'static> {
-    // In whole pieces: none would be 0.
     let flops = limits::multiply_adds(instructions, flops.max(1));
     Contender::new(NAMES[3], Work { cells: 0, bytes: 0, flops }, move || {
         limits::multiply_adds(instructions, flops);
@@ -116,6 +117,11 @@ impl Peak {
             flops: found[1..].iter().map(|f| f.work.flops as f64 / f.fastest).fold(0.0, f64::max),
         })
     }
+}
+
+/// The number of programs that run or wait to run, the mean of the last minute, where the system tells it.
+pub fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 /// The processor's name, where the system tells it.

@@ -37,27 +37,29 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Writes the arrays, and the programs unless they stand in a folder of the user's.
+    /// Makes it, with the programs in it unless they stand in a folder of the user's.
     ///
     /// # Errors
     /// When a file can't be written.
-    pub fn new(cosines: &Cosines, programs: Option<&Path>) -> Result<Folder, BenchError> {
+    pub fn new(programs: Option<&Path>) -> Result<Folder, BenchError> {
         let path = std::env::temp_dir().join(format!("marlo-bench-{}", std::process::id()));
-        let programs = programs.map_or(path.clone(), Path::to_path_buf);
-        let folder = Folder { path, programs };
-        folder.write(cosines)?;
-        Ok(folder)
-    }
-
-    fn write(&self, cosines: &Cosines) -> Result<(), BenchError> {
-        let path = &self.path;
-        std::fs::create_dir_all(path).map_err(|error| cannot_write(path, &error))?;
-        if self.programs == *path {
+        std::fs::create_dir_all(&path).map_err(|error| cannot_write(&path, &error))?;
+        let folder = Folder { programs: programs.map_or(path.clone(), Path::to_path_buf), path };
+        if programs.is_none() {
             for (name, text) in PROGRAMS {
-                let file = path.join(name);
+                let file = folder.path.join(name);
                 std::fs::write(&file, text).map_err(|error| cannot_write(&file, &error))?;
             }
         }
+        Ok(folder)
+    }
+
+    /// Writes the arrays of the workload of rows.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn put(&self, cosines: &Cosines) -> Result<(), BenchError> {
+        let path = &self.path;
         let shape = [cosines.rows, cosines.classes];
         let labels: Vec<i64> = cosines.labels.iter().map(|label| *label as i64).collect();
         let matrix = Array::new(shape, cosines.matrix.clone());
@@ -206,8 +208,8 @@ mod tests {
 
     #[test]
     fn a_python_that_is_not_there_is_an_error() {
-        let cosines = Cosines::draw(2, 3, 0);
-        let folder = Folder::new(&cosines, None).expect("temporary files can be written");
+        let folder = Folder::new(None).expect("temporary files can be written");
+        folder.put(&Cosines::draw(2, 3, 0)).expect("temporary files can be written");
         let path = folder.path.clone();
         assert!(path.join("cosines.npy").exists() && path.join("peers.py").exists());
         let request =

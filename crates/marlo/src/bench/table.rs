@@ -172,9 +172,7 @@ copy               2.00      2.00        –  4.00    1.00      –        –  
 exponentials       1.50      1.50    0.667  5.33   0.750   1.00        –    –
 a_loss             3.00      3.00    0.333  2.67    1.50   2.00     12.3    5
 ";
-        let found = table(&lines, &limits, "marlo", Style::Text);
-        assert_eq!(found.lines().skip(1).collect::<Vec<_>>(), wanted.lines().skip(1).collect::<Vec<_>>());
-        assert!(found.starts_with("–  ") || found.starts_with("   "), "{found}");
+        assert_eq!(table(&lines, &limits, "marlo", Style::Text), wanted);
     }
 
     #[test]

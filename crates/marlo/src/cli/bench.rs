@@ -65,9 +65,9 @@ pub(crate) struct Args {
     #[arg(long)]
     scaling: bool,
     /// Run other implementations on the same arrays, too: those that come with marlo, or those of a folder
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     #[arg(conflicts_with = "scaling")]
-    peers: Option<PathBuf>,
+    peers: Option<Option<PathBuf>>,
     /// Only this one of the peers; again for each
     #[arg(long = "peer", value_name = "NAME", requires = "peers")]
     only: Vec<String>,
@@ -208,6 +208,11 @@ impl Bench<'_> {
 
     /// The processor, and what it reaches with one thread and with all.
     fn machine(&self) -> Result<(), CliError> {
+        if let Some(load) = limits::load().filter(|load| *load > 1.0) {
+            say(&format!(
+                "note: other programs are running (load {load:.1}): times will be too long, those of peers too"
+            ));
+        }
         // It is quickly found: a tenth of a second for each number.
         let budget = self.args.budget.min(Duration::from_millis(200));
         let mut counts = vec![1, self.threads];
@@ -235,13 +240,13 @@ impl Bench<'_> {
 
     fn rows(&self) -> Result<(), CliError> {
         let size = self.args.size.unwrap_or(Size { rows: 512, classes: 86_876, width: None });
-        let cosines = Cosines::draw(size.rows, size.classes, self.args.seed);
         // What can't run is said before anything is measured.
-        let folder = self.args.peers.as_ref().map(|programs| {
-            Folder::new(&cosines, Some(programs.as_path()).filter(|path| !path.as_os_str().is_empty()))
-        });
-        let folder = folder.transpose()?;
+        let folder = self.args.peers.as_ref().map(|programs| Folder::new(programs.as_deref())).transpose()?;
         let peers = folder.as_ref().map(|folder| self.peers(folder)).transpose()?.unwrap_or_default();
+        let cosines = Cosines::draw(size.rows, size.classes, self.args.seed);
+        if let Some(folder) = &folder {
+            folder.put(&cosines)?;
+        }
         let mut cases = self.cases(&cosines)?;
         self.machine()?;
         let mut memory = Vec::new();
