@@ -361,7 +361,7 @@ fn a_bench_prints_a_table_of_each_loss() {
     assert_eq!(names[..3], ["copy", "streaming copy", "exponentials"], "{table}");
     assert_eq!(names[3..], losses, "{table}");
     let own = run("bench norm.loss --size 4,100 --budget 0.05 --markdown");
-    assert!(own.contains("\n| norm, interpreted |"), "{own}");
+    assert!(own.contains("\n| norm "), "{own}");
     for line in run("bench inputs.loss centres.loss memory.loss --size 4,100 --repeat 1 --json").lines() {
         let found: serde_json::Value = serde_json::from_str(line).expect("an object a line");
         assert!(found["name"].is_string() && found["threads"].is_u64(), "{found}");

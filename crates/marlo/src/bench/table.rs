@@ -72,7 +72,7 @@ pub fn grid(head: &[&str], rows: &[Vec<String>], style: Style) -> String {
 pub fn table(lines: &[Line], limits: &Limits, relative: &str, style: Style) -> String {
     let relative = format!("× {relative}");
     let head = [
-        "",
+        "a step of",
         "median ms",
         "least ms",
         "Gcell/s",
@@ -167,7 +167,7 @@ mod tests {
     fn a_table_for_people() {
         let (lines, limits) = lines();
         let wanted = "\
-              median ms  least ms  Gcell/s  GB/s  × copy  × exp  × marlo  MiB
+a step of     median ms  least ms  Gcell/s  GB/s  × copy  × exp  × marlo  MiB
 copy               2.00      2.00        –  4.00    1.00      –        –    –
 exponentials       1.50      1.50    0.667  5.33   0.750   1.00        –    –
 a_loss             3.00      3.00    0.333  2.67    1.50   2.00     12.3    5
