@@ -16,7 +16,7 @@ fn status(name: &str) -> Option<u64> {
     kilobytes(&std::fs::read_to_string("/proc/self/status").ok()?, name).map(|size| size * 1024)
 }
 
-/// `VmHWM:	   12345 kB`
+/// The number in a line such as `VmHWM:   12345 kB`.
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
     rest.split_whitespace().next()?.parse().ok()

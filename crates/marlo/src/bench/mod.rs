@@ -30,6 +30,15 @@ pub struct Work {
     pub flops: u64,
 }
 
+impl Work {
+    /// That of a head with one centre a class: embeddings (B, D) and class vectors (C, D) read once, the gradients of both
+    /// written once, and three products of matrices.
+    pub fn of_head(rows: usize, classes: usize, width: usize) -> Work {
+        let (rows, classes, width) = (rows as u64, classes as u64, width as u64);
+        Work { cells: rows * classes, bytes: 8 * (rows + classes) * width, flops: 6 * rows * classes * width }
+    }
+}
+
 /// What was found for one contender.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measurement {
@@ -260,6 +269,7 @@ mod tests {
         assert_eq!((found.median, found.fastest, found.repetitions), (2.0, 1.0, 3));
         let rates = (found.cells_per_second(), found.bytes_per_second(), found.flops_per_second());
         assert_eq!(rates, (4.0, 32.0, 8.0));
+        assert_eq!(Work::of_head(2, 3, 5), Work { cells: 6, bytes: 200, flops: 180 });
         assert!(Measurement::of("none", work, vec![]).median.is_nan());
     }
 

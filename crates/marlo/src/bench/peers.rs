@@ -8,10 +8,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use marlo_data::array::{Array, write_npy};
+use marlo_data::array::{Array, Element, write_npy};
 use serde_json::Value;
 
-use super::inputs::Cosines;
 use super::{BenchError, Measurement, Work};
 
 /// The programs that come with marlo.
@@ -54,19 +53,23 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Writes the arrays of the workload of rows.
+    /// Writes an array, `NAME.npy`.
     ///
     /// # Errors
-    /// When a file can't be written.
-    pub fn put(&self, cosines: &Cosines) -> Result<(), BenchError> {
-        let path = &self.path;
-        let shape = [cosines.rows, cosines.classes];
-        let labels: Vec<i64> = cosines.labels.iter().map(|label| *label as i64).collect();
-        let matrix = Array::new(shape, cosines.matrix.clone());
-        matrix
-            .and_then(|matrix| write_npy(path.join("cosines.npy"), &matrix))
-            .and_then(|()| write_npy(path.join("labels.npy"), &Array::new([cosines.rows], labels)?))
-            .map_err(|error| cannot_write(path, &error))
+    /// When the file can't be written, or the shape is not that of the array.
+    pub fn put<T: Element>(&self, name: &str, shape: &[usize], array: &[T]) -> Result<(), BenchError> {
+        let path = self.path.join(name).with_extension("npy");
+        let written = Array::new(shape, array.to_vec()).and_then(|array| write_npy(&path, &array));
+        written.map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Writes the class of each row, `labels.npy`.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn put_labels(&self, labels: &[usize]) -> Result<(), BenchError> {
+        let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
+        self.put("labels", &[labels.len()], &labels)
     }
 }
 
@@ -209,7 +212,8 @@ mod tests {
     #[test]
     fn a_python_that_is_not_there_is_an_error() {
         let folder = Folder::new(None).expect("temporary files can be written");
-        folder.put(&Cosines::draw(2, 3, 0)).expect("temporary files can be written");
+        folder.put("cosines", &[2, 3], &[0.5f32; 6]).expect("temporary files can be written");
+        assert!(folder.put("cosines", &[2, 3], &[0.5f32; 5]).is_err());
         let path = folder.path.clone();
         assert!(path.join("cosines.npy").exists() && path.join("peers.py").exists());
         let request =

@@ -9,7 +9,7 @@ use marlo::bench::peers::{Answer, Folder, Request};
 use marlo::bench::rows::{Case, buffers};
 use marlo::bench::scaling::{self, Point};
 use marlo::bench::table::{self, Line, Style, digits, grid};
-use marlo::bench::{BenchError, Contender, Effort, Limits, Measurement, interleave};
+use marlo::bench::{BenchError, Contender, Effort, Limits, Measurement, Work, interleave};
 use marlo::loss::Loss;
 use marlo::native::library;
 use marlo::specs;
@@ -186,6 +186,24 @@ fn context(args: &Args, threads: usize) -> Map<String, Value> {
     ])
 }
 
+/// A loss that was run once: what its peers are compared with.
+struct Ours {
+    /// The loss's name.
+    loss: String,
+    /// The name of its line.
+    line: String,
+    work: Work,
+    /// The loss of the batch.
+    value: f64,
+}
+
+/// The peers that are to run.
+struct Others {
+    folder: Folder,
+    python: String,
+    names: Vec<String>,
+}
+
 /// What is measured, and how it is told.
 struct Bench<'a> {
     args: &'a Args,
@@ -241,11 +259,11 @@ impl Bench<'_> {
     fn rows(&self) -> Result<(), CliError> {
         let size = self.args.size.unwrap_or(Size { rows: 512, classes: 86_876, width: None });
         // What can't run is said before anything is measured.
-        let folder = self.args.peers.as_ref().map(|programs| Folder::new(programs.as_deref())).transpose()?;
-        let peers = folder.as_ref().map(|folder| self.peers(folder)).transpose()?.unwrap_or_default();
+        let others = self.others()?;
         let cosines = Cosines::draw(size.rows, size.classes, self.args.seed);
-        if let Some(folder) = &folder {
-            folder.put(&cosines)?;
+        if let Some(others) = &others {
+            others.folder.put("cosines", &[size.rows, size.classes], &cosines.matrix)?;
+            others.folder.put_labels(&cosines.labels)?;
         }
         let mut cases = self.cases(&cosines)?;
         self.machine()?;
@@ -255,30 +273,44 @@ impl Bench<'_> {
         }
         let matrices = cases.iter().map(|(_, case)| case.matrices()).max().unwrap_or(1);
         let gradients = buffers(matrices, cosines.matrix.len());
-        let mut values = Vec::new();
-        for (_, case) in &mut cases {
-            values.push((case.name.clone(), case.work(), case.step(&gradients)?));
+        let mut ours = Vec::new();
+        for (name, case) in &mut cases {
+            let (loss, line) = (case.name.clone(), name.clone());
+            ours.push(Ours { loss, line, work: case.work(), value: case.step(&gradients)? });
         }
         let mut contenders = limits::of_rows(&cosines.matrix, &gradients);
-        let count = contenders.len();
+        let limits = contenders.len();
         contenders.extend(
             cases
                 .iter_mut()
                 .zip(&memory)
                 .map(|((name, case), memory)| case.contender(name.clone(), &gradients).with_memory(*memory)),
         );
-        let mut answers = Vec::new();
-        match &folder {
-            None => interleave(&mut contenders, self.effort())?,
+        self.measure(&[size.rows, size.classes], limits, &mut contenders, &ours, others.as_ref())
+    }
+
+    /// Lets contenders take turns, the first so many of which are limits of the machine; asks the peers; prints all.
+    fn measure(
+        &self,
+        size: &[usize],
+        limits: usize,
+        contenders: &mut [Contender<'_>],
+        ours: &[Ours],
+        others: Option<&Others>,
+    ) -> Result<(), CliError> {
+        let mut theirs = Vec::new();
+        match others {
+            None => interleave(contenders, self.effort())?,
             // Half before the peers and half after them: what else the machine does changes with time.
-            Some(folder) => {
-                interleave(&mut contenders, self.effort().part(2))?;
-                answers = self.ask(folder, &peers, &values)?;
-                interleave(&mut contenders, self.effort().part(2))?;
+            Some(others) => {
+                interleave(contenders, self.effort().part(2))?;
+                theirs = self.ask(others, ours)?;
+                interleave(contenders, self.effort().part(2))?;
             }
         }
         let found: Vec<Measurement> = contenders.iter().map(Contender::measurement).collect();
-        self.tell(&cosines, &found, count, answers)
+        let (limits, found) = found.split_at(limits);
+        self.tell(size, limits, found, &theirs)
     }
 
     /// The losses, compiled, and with --interpret interpreted, too; with the names of their lines.
@@ -301,19 +333,14 @@ impl Bench<'_> {
         Ok(cases)
     }
 
-    fn request<'r>(&self, folder: &'r Folder, python: &'r str) -> Request<'r> {
-        let budget = self.args.budget.as_secs_f64();
-        Request { python, folder, workload: "rows", threads: self.threads, budget }
-    }
-
-    fn python(&self) -> String {
-        let given = self.args.python.clone().or_else(|| std::env::var("MARLO_PYTHON").ok());
-        given.unwrap_or_else(|| "python3".to_owned())
-    }
-
-    /// The peers that are to run.
-    fn peers(&self, folder: &Folder) -> Result<Vec<String>, CliError> {
-        let known = self.request(folder, &self.python()).peers()?;
+    /// The peers that are to run, where they are wanted.
+    fn others(&self) -> Result<Option<Others>, CliError> {
+        let Some(programs) = &self.args.peers else { return Ok(None) };
+        let folder = Folder::new(programs.as_deref())?;
+        let python = self.args.python.clone().or_else(|| std::env::var("MARLO_PYTHON").ok());
+        let mut others =
+            Others { folder, python: python.unwrap_or_else(|| "python3".into()), names: Vec::new() };
+        let known = self.request(&others).peers()?;
         if let Some(unknown) = self.args.only.iter().find(|name| !known.contains(name)) {
             let known = known.join(", ");
             return Err(CliError::Input(format!(
@@ -321,25 +348,37 @@ impl Bench<'_> {
             )));
         }
         let wanted = |name: &String| self.args.only.is_empty() || self.args.only.contains(name);
-        Ok(known.into_iter().filter(wanted).collect())
+        others.names = known.into_iter().filter(wanted).collect();
+        Ok(Some(others))
     }
 
-    /// Lets each peer run each loss, as it comes and tuned.
-    fn ask(
-        &self,
-        folder: &Folder,
-        peers: &[String],
-        values: &[(String, marlo::bench::Work, f64)],
-    ) -> Result<Vec<(String, Measurement)>, CliError> {
-        let python = self.python();
-        let request = self.request(folder, &python);
+    fn request<'r>(&self, others: &'r Others) -> Request<'r> {
+        Request {
+            python: &others.python,
+            folder: &others.folder,
+            workload: self.workload(),
+            threads: self.threads,
+            budget: self.args.budget.as_secs_f64(),
+        }
+    }
+
+    fn workload(&self) -> &'static str {
+        match self.args.workload {
+            Workload::Rows => "rows",
+            Workload::Head => "head",
+        }
+    }
+
+    /// Lets each peer run each loss, as it comes and tuned; what was found, with the lines that they are compared with.
+    fn ask(&self, others: &Others, ours: &[Ours]) -> Result<Vec<(String, Measurement)>, CliError> {
+        let request = self.request(others);
         let mut found: Vec<(String, Measurement)> = Vec::new();
-        for (number, (loss, work, value)) in values.iter().enumerate() {
+        for (number, Ours { loss, line, work, value }) in ours.iter().enumerate() {
             // An interpreted loss has the same peers.
-            if values[..number].iter().any(|before| before.0 == *loss) {
+            if ours[..number].iter().any(|before| before.loss == *loss) {
                 continue;
             }
-            for peer in peers {
+            for peer in &others.names {
                 for tuned in [false, true] {
                     say(&format!("{loss}: {peer}{}", if tuned { ", tuned" } else { "" }));
                     match request.ask(peer, loss, *work, tuned)? {
@@ -349,7 +388,7 @@ impl Bench<'_> {
                         }
                         Answer::Measured(measurement, theirs) => {
                             differs(peer, loss, *value, theirs);
-                            found.push((loss.clone(), measurement));
+                            found.push((line.clone(), measurement));
                         }
                     }
                 }
@@ -358,41 +397,39 @@ impl Bench<'_> {
         Ok(found)
     }
 
-    /// Prints the limits, the losses, and what the peers need.
+    /// Prints the limits, the losses relative to the first one, or else what the peers need relative to theirs.
     fn tell(
         &self,
-        cosines: &Cosines,
-        found: &[Measurement],
-        limits: usize,
-        peers: Vec<(String, Measurement)>,
+        size: &[usize],
+        limits: &[Measurement],
+        losses: &[Measurement],
+        peers: &[(String, Measurement)],
     ) -> Result<(), CliError> {
-        let (of_machine, losses) = found.split_at(limits);
         let first = losses.first().map_or(f64::NAN, |first| first.median);
-        let lines = of_machine.iter().cloned().map(Line::from);
         let relative = if peers.is_empty() { self.losses[0].name.as_str() } else { "marlo" };
         let of_loss = |measurement: &Measurement| Line {
             relative: peers.is_empty().then(|| measurement.median / first),
             measurement: measurement.clone(),
         };
-        let of_peer = |(loss, measurement): &(String, Measurement)| {
-            let ours = losses.iter().find(|ours| ours.name.split(',').next() == Some(loss));
+        let of_peer = |(line, measurement): &(String, Measurement)| {
+            let ours = losses.iter().find(|ours| ours.name == *line);
             let relative = ours.map(|ours| measurement.median / ours.median);
             Line { relative, measurement: measurement.clone() }
         };
-        let lines: Vec<Line> =
-            lines.chain(losses.iter().map(of_loss)).chain(peers.iter().map(of_peer)).collect();
-        let limits = Limits::among(of_machine);
+        let lines = limits.iter().cloned().map(Line::from).chain(losses.iter().map(of_loss));
+        let lines: Vec<Line> = lines.chain(peers.iter().map(of_peer)).collect();
+        let limits = Limits::among(limits);
         if self.args.json {
             let mut context = self.context.clone();
-            context.insert("size".into(), json!([cosines.rows, cosines.classes]));
+            context.insert("size".into(), json!(size));
             return lines
                 .iter()
                 .try_for_each(|line| print(&format!("{}\n", table::json(line, &limits, &context))));
         }
-        let (rows, classes) = (cosines.rows, cosines.classes);
-        let threads = words(self.threads, "thread");
+        let size = size.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+        let (workload, threads) = (self.workload(), words(self.threads, "thread"));
         let table = table::table(&lines, &limits, relative, self.style());
-        print(&format!("rows: {rows} × {classes}, f32, {threads}\n\n{table}"))
+        print(&format!("{workload}: {size}, f32, {threads}\n\n{table}"))
     }
 
     fn scaling(&self) -> Result<(), CliError> {
