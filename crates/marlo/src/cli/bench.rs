@@ -231,7 +231,7 @@ impl Bench<'_> {
                 "note: other programs are running (load {load:.1}): times will be too long, those of peers too"
             ));
         }
-        // It is quickly found: a tenth of a second for each number.
+        // It is quickly found.
         let budget = self.args.budget.min(Duration::from_millis(200));
         let mut counts = vec![1, self.threads];
         counts.dedup();
