@@ -71,13 +71,7 @@ pub(crate) fn spec(name: &str) -> Loss {
 }
 
 /// The largest difference of a gradient entry, relative to the largest of its row; of the loss, relative to max(1, loss).
-pub(crate) fn distance(
-    exact: &Outcome<f64>,
-    loss: &[f64],
-    gradient: &[f64],
-    classes: usize,
-    floor: f64,
-) -> f64 {
+pub(crate) fn distance(exact: &Outcome<f64>, loss: &[f64], gradient: &[f64], classes: usize, floor: f64) -> f64 {
     let losses = exact.loss.iter().zip(loss).map(|(a, b)| (a - b).abs() / a.abs().max(1.0));
     let rows = exact.gradient.chunks(classes).zip(gradient.chunks(classes)).flat_map(|(a, b)| {
         let scale = a.iter().fold(floor, |m, x| m.max(x.abs()));

@@ -24,15 +24,8 @@ fn shipped_sweeps() -> String {
                 continue;
             }
             let name = format!("Sweep{}", texts.len());
-            structs += &format!(
-                "\n/// First found in {}.\n///\n{}",
-                shipped.name,
-                marlo_native::emit::cells(&sweep, &name, "crate")
-            );
-            entries += &format!(
-                "    {},\n",
-                marlo_native::emit::entry(&sweep, &name, "crate").replace('\n', "\n    ")
-            );
+            structs += &format!("\n/// First found in {}.\n///\n{}", shipped.name, marlo_native::emit::cells(&sweep, &name, "crate"));
+            entries += &format!("    {},\n", marlo_native::emit::entry(&sweep, &name, "crate").replace('\n', "\n    "));
             texts.push(text);
         }
     }
@@ -79,18 +72,11 @@ fn native_agrees_on_shipped_losses() {
             let loss = spec(shipped.name);
             let (double, single) = (kernel::<f64>(&loss, instructions), kernel::<f32>(&loss, instructions));
             for s in [None, Some(1.0), Some(128.0)] {
-                let place =
-                    |name: &str| format!("{}, {}, s {s:?}, {name}", instructions.name(), shipped.name);
+                let place = |name: &str| format!("{}, {}, s {s:?}, {name}", instructions.name(), shipped.name);
                 for case in cases(f64::EPSILON) {
-                    let batch = sample::batch(
-                        &loss,
-                        case.classes,
-                        &case.cosines,
-                        &case.labels,
-                        settings(&loss, s),
-                        1,
-                    )
-                    .expect("the case is valid");
+                    let batch =
+                        sample::batch(&loss, case.classes, &case.cosines, &case.labels, settings(&loss, s), 1)
+                            .expect("the case is valid");
                     let off = off(&double, &loss, &batch, 1e-300);
                     assert!(off <= 1e-9, "f64, {}: {off:e}", place(case.name));
                 }
@@ -163,12 +149,9 @@ fn terms_of_any_size_are_kept() {
 fn in_place_and_strided_give_the_same() {
     let (rows, classes, stride) = (4, 4100, 4133);
     let (cosines, labels) = many(rows, classes, 5);
-    for name in
-        ["arcface", "mv_arc_adaptive", "label_smoothing", "sphereface2", "ohem_share", "curricularface"]
-    {
+    for name in ["arcface", "mv_arc_adaptive", "label_smoothing", "sphereface2", "ohem_share", "curricularface"] {
         let loss = spec(name);
-        let batch =
-            sample::batch(&loss, classes, &cosines, &labels, settings(&loss, None), 1).expect("valid");
+        let batch = sample::batch(&loss, classes, &cosines, &labels, settings(&loss, None), 1).expect("valid");
         let batch: Batch<f32> = batch.convert();
         let kernel = kernel::<f32>(&loss, Instructions::detect());
         let beside = native::run(&kernel, &loss, &batch).expect("the kernel runs");
@@ -189,20 +172,13 @@ fn in_place_and_strided_give_the_same() {
         let mut outputs = Outputs { loss: &mut losses, gradients: &mut [apart.as_mut_slice()] };
         kernel.run(&inputs, &mut outputs).expect("the kernel runs");
         let close = |a: f32, b: f32| (a - b).abs() <= 2e-6 * b.abs().max(1e-30);
-        assert!(
-            losses.iter().zip(&beside.loss).all(|(a, b)| close(*a, *b)),
-            "{name}: {losses:?} {:?}",
-            beside.loss
-        );
+        assert!(losses.iter().zip(&beside.loss).all(|(a, b)| close(*a, *b)), "{name}: {losses:?} {:?}", beside.loss);
         for row in 0..rows {
             let (a, b) = (&apart[row * stride..][..classes], &beside.gradient[row * classes..][..classes]);
             let worst = a.iter().zip(b).position(|(a, b)| !close(*a, *b));
             assert!(worst.is_none(), "{name}, row {row}, class {worst:?}: {:?}", worst.map(|k| (a[k], b[k])));
             if row + 1 < rows {
-                assert!(
-                    apart[row * stride + classes..(row + 1) * stride].iter().all(|x| *x == 7.0),
-                    "{name}"
-                );
+                assert!(apart[row * stride + classes..(row + 1) * stride].iter().all(|x| *x == 7.0), "{name}");
             }
         }
     }

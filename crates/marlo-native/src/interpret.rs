@@ -171,69 +171,36 @@ fn operand<'a, F: Real>(arg: Arg, arrays: &'a [Chunk<F>], inputs: usize, rows: &
 macro_rules! each {
     ($out:ident, |$a:ident| $body:expr, $x:expr) => {
         match $x {
-            Operand::Each(x) => {
-                for lane in 0..CHUNK {
-                    let $a = x[lane];
-                    $out[lane] = $body;
-                }
-            }
+            Operand::Each(x) => for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; },
             Operand::All($a) => $out.fill($body),
         }
     };
     ($out:ident, |$a:ident, $b:ident| $body:expr, $x:expr, $y:expr) => {
         match ($x, $y) {
             (Operand::Each(x), Operand::Each(y)) => {
-                for lane in 0..CHUNK {
-                    let ($a, $b) = (x[lane], y[lane]);
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let ($a, $b) = (x[lane], y[lane]); $out[lane] = $body; }
             }
-            (Operand::Each(x), Operand::All($b)) => {
-                for lane in 0..CHUNK {
-                    let $a = x[lane];
-                    $out[lane] = $body;
-                }
-            }
-            (Operand::All($a), Operand::Each(y)) => {
-                for lane in 0..CHUNK {
-                    let $b = y[lane];
-                    $out[lane] = $body;
-                }
-            }
+            (Operand::Each(x), Operand::All($b)) => for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; },
+            (Operand::All($a), Operand::Each(y)) => for lane in 0..CHUNK { let $b = y[lane]; $out[lane] = $body; },
             (Operand::All($a), Operand::All($b)) => $out.fill($body),
         }
     };
     ($out:ident, |$a:ident, $b:ident, $c:ident| $body:expr, $x:expr, $y:expr, $z:expr) => {
         match ($x, $y, $z) {
             (Operand::Each(x), Operand::All($b), Operand::All($c)) => {
-                for lane in 0..CHUNK {
-                    let $a = x[lane];
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let $a = x[lane]; $out[lane] = $body; }
             }
             (Operand::Each(x), Operand::Each(y), Operand::All($c)) => {
-                for lane in 0..CHUNK {
-                    let ($a, $b) = (x[lane], y[lane]);
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let ($a, $b) = (x[lane], y[lane]); $out[lane] = $body; }
             }
             (Operand::Each(x), Operand::All($b), Operand::Each(z)) => {
-                for lane in 0..CHUNK {
-                    let ($a, $c) = (x[lane], z[lane]);
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let ($a, $c) = (x[lane], z[lane]); $out[lane] = $body; }
             }
             (Operand::Each(x), Operand::Each(y), Operand::Each(z)) => {
-                for lane in 0..CHUNK {
-                    let ($a, $b, $c) = (x[lane], y[lane], z[lane]);
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let ($a, $b, $c) = (x[lane], y[lane], z[lane]); $out[lane] = $body; }
             }
             (x, y, z) => {
-                for lane in 0..CHUNK {
-                    let ($a, $b, $c) = (x.at(lane), y.at(lane), z.at(lane));
-                    $out[lane] = $body;
-                }
+                for lane in 0..CHUNK { let ($a, $b, $c) = (x.at(lane), y.at(lane), z.at(lane)); $out[lane] = $body; }
             }
         }
     };
@@ -241,13 +208,7 @@ macro_rules! each {
 
 /// One instruction over a chunk.
 #[inline(always)]
-fn step<F: Real, I: Isa>(
-    instruction: &Instruction,
-    arrays: &mut [Chunk<F>],
-    inputs: usize,
-    at: usize,
-    rows: &[F],
-) {
+fn step<F: Real, I: Isa>(instruction: &Instruction, arrays: &mut [Chunk<F>], inputs: usize, at: usize, rows: &[F]) {
     let (before, out) = arrays.split_at_mut(inputs + at);
     let out = &mut out[0];
     let arg = |place: usize| match instruction.args.get(place) {

@@ -54,8 +54,7 @@ unsafe impl<F: Send> Send for Scratch<F> {}
 
 /// The runs of a row's other classes, each of at most [`TILE`] cells.
 pub(crate) fn tiles(classes: usize, label: usize) -> impl Iterator<Item = (usize, usize)> {
-    let run =
-        |from: usize, to: usize| (from..to).step_by(TILE).map(move |start| (start, TILE.min(to - start)));
+    let run = |from: usize, to: usize| (from..to).step_by(TILE).map(move |start| (start, TILE.min(to - start)));
     run(0, label).chain(run(label + 1, classes))
 }
 
@@ -79,8 +78,7 @@ pub(crate) fn work<F: Real>(
     if number == 0 {
         let at = row * places.inputs.stride + label;
         // SAFETY: the label is a class, and the matrix has the row: both were checked.
-        let target =
-            |input: usize| unsafe { places.matrices[kernel.plan.places[input]].add(at).read() }.to_f64();
+        let target = |input: usize| unsafe { places.matrices[kernel.plan.places[input]].add(at).read() }.to_f64();
         let vector = |input: usize, at: usize| places.inputs.vectors[kernel.plan.places[input]][at].to_f64();
         layout.read(values, (row, label), &target, &vector);
     }
@@ -269,8 +267,9 @@ impl<F: Real> Places<'_, F> {
         let (graph, layout) = (&kernel.plan.graph, &kernel.layout);
         let (classes, label) = (self.inputs.classes, self.inputs.labels[row]);
         let reductions = kernel.plan.kept_reductions();
-        let value =
-            |id: Option<Id>, none: f64| id.map_or(none, |id| layout.value(graph, scalars, values, id));
+        let value = |id: Option<Id>, none: f64| {
+            id.map_or(none, |id| layout.value(graph, scalars, values, id))
+        };
         for (number, (scale, output)) in scales.iter().zip(&kernel.plan.outputs).enumerate() {
             let To::Matrix(matrix) = output.to else { continue };
             let (factor, offset) = (value(scale.factor, 0.0), value(scale.offset, 0.0));
@@ -322,10 +321,7 @@ fn lost_nothing(pass: &Pass, found: &[f64]) -> bool {
 #[derive(Copy, Clone, Debug)]
 enum Merged {
     /// sum·2^shift
-    Lse {
-        shift: f64,
-        sum: f64,
-    },
+    Lse { shift: f64, sum: f64 },
     Sum(f64),
     Max(f64),
 }

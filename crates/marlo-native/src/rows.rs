@@ -53,9 +53,7 @@ impl Layout {
                 match step {
                     Act::Row(ids) => roots.extend(ids),
                     Act::Sweep(pass) => {
-                        roots.extend(
-                            pass.rows.iter().map(|row| row.id).chain(pass.reductions.iter().copied()),
-                        );
+                        roots.extend(pass.rows.iter().map(|row| row.id).chain(pass.reductions.iter().copied()));
                     }
                     Act::Scale(scales) => {
                         roots.extend(scales.iter().flat_map(|s| [s.factor, s.offset, s.lse]).flatten());
@@ -197,10 +195,9 @@ impl Layout {
         let found: Vec<f64> = match graph.op(id) {
             Op::RankI => ranks(&own).into_iter().map(|rank| rank as f64).collect(),
             Op::PickI => picked(&own, &column(args[1]), &column(args[2])),
-            Op::InTopI => hardest(&own, column(args[1])[0] as usize)
-                .into_iter()
-                .map(|h| f64::from(u8::from(h)))
-                .collect(),
+            Op::InTopI => {
+                hardest(&own, column(args[1])[0] as usize).into_iter().map(|h| f64::from(u8::from(h))).collect()
+            }
             Op::TopI => {
                 let count = kept_rows(column(args[1])[0], rows);
                 let hard = hardest(&own, count);

@@ -44,9 +44,7 @@ unsafe fn plain<F: Real, I: Isa>(from: *const F, to: *mut F, cells: usize, facto
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{
-        _mm_sfence, _mm256_castsi256_ps, _mm256_stream_ps, _mm512_castsi512_ps, _mm512_stream_ps,
-    };
+    use std::arch::x86_64::{_mm256_castsi256_ps, _mm256_stream_ps, _mm512_castsi512_ps, _mm512_stream_ps, _mm_sfence};
     use std::mem::transmute_copy;
 
     use super::{Fused, Real, plain};

@@ -27,13 +27,14 @@ pub(crate) fn outcome<S: Real>(
 ///
 /// # Errors
 /// When the batch is one of another loss.
-pub fn run<S: Real>(kernel: &Kernel<S>, loss: &Loss, batch: &Batch<S>) -> Result<Outcome<S>, NativeError> {
+pub fn run<S: Real>(
+    kernel: &Kernel<S>,
+    loss: &Loss,
+    batch: &Batch<S>,
+) -> Result<Outcome<S>, NativeError> {
     let further = loss.graph.inputs[1..].iter().zip(&batch.vectors);
     let of = |is_matrix: bool| {
-        further
-            .clone()
-            .filter(move |(input, _)| (input.axis == Axis::Matrix) == is_matrix)
-            .map(|(_, v)| v.as_slice())
+        further.clone().filter(move |(input, _)| (input.axis == Axis::Matrix) == is_matrix).map(|(_, v)| v.as_slice())
     };
     let matrices: Vec<&[S]> = [batch.matrix.as_slice()].into_iter().chain(of(true)).collect();
     let vectors: Vec<&[S]> = of(false).collect();

@@ -48,6 +48,7 @@ impl Real for f64 {
         entry.double
     }
 
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value

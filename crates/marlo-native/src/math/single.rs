@@ -42,6 +42,7 @@ impl Real for f32 {
         entry.single
     }
 
+
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32

@@ -50,10 +50,14 @@ pub(super) fn plan(
     // What a later pass, or a batch operation after this one, makes is not known yet.
     let ready = |graph: &Graph, phase: usize, id: Id| phase + usize::from(graph.op(id).is_batch());
     let phases = graph.phases();
-    let mut known: Vec<Option<bool>> =
-        graph.ids().map(|id| (ready(graph, phases[id.index()], id) > keeps.0).then_some(false)).collect();
-    let forms: Option<Vec<Form>> =
-        others.iter().map(|&other| Splitter { graph, reductions, early: &mut known }.split(other)).collect();
+    let mut known: Vec<Option<bool>> = graph
+        .ids()
+        .map(|id| (ready(graph, phases[id.index()], id) > keeps.0).then_some(false))
+        .collect();
+    let forms: Option<Vec<Form>> = others
+        .iter()
+        .map(|&other| Splitter { graph, reductions, early: &mut known }.split(other))
+        .collect();
     let forms = forms?;
     let mut kept = Vec::new();
     let mut scales = Vec::new();
@@ -66,9 +70,7 @@ pub(super) fn plan(
         scales.push(Scale { factor: lse.map(|_| form.row.unwrap_or(one)), lse, offset: form.offset });
         match lse {
             Some(lse) => kept.push(Kept { lse, factor: form.cell }),
-            None => {
-                kept.push(Kept { lse: *reductions.iter().find(|r| graph.op(**r) == Op::LseK)?, factor: None })
-            }
+            None => kept.push(Kept { lse: *reductions.iter().find(|r| graph.op(**r) == Op::LseK)?, factor: None }),
         }
     }
     let roots: Vec<Id> = scales.iter().flat_map(|s| [s.factor, s.offset]).flatten().collect();
@@ -105,7 +107,8 @@ impl Splitter<'_> {
             return *known;
         }
         let args = self.graph.args(id).to_vec();
-        let early = !self.reductions.contains(&id) && args.into_iter().all(|arg| self.is_early(arg));
+        let early = !self.reductions.contains(&id)
+            && args.into_iter().all(|arg| self.is_early(arg));
         if let Some(slot) = self.early.get_mut(id.index()) {
             *slot = Some(early);
         }
@@ -133,8 +136,9 @@ impl Splitter<'_> {
             }
             Op::Div if self.graph.shape(args[1]) != Shape::Cell => {
                 let form = self.split(args[0])?;
-                let over =
-                    |this: &mut Self, id: Option<Id>| id.map(|id| this.graph.add(Op::Div, &[id, args[1]]));
+                let over = |this: &mut Self, id: Option<Id>| {
+                    id.map(|id| this.graph.add(Op::Div, &[id, args[1]]))
+                };
                 let one = self.graph.number(1.0);
                 let has_cells = form.cell.is_some() || form.lse.is_some();
                 let row = over(self, form.row.or(has_cells.then_some(one)));
@@ -223,8 +227,7 @@ impl Splitter<'_> {
         let (zero, one) = (self.graph.number(0.0), self.graph.number(1.0));
         let (no_a, no_b) = (is_zero(self.graph, a), is_zero(self.graph, b));
         let some = if no_a { b } else { a };
-        if !(no_a || no_b || (a.cell == b.cell && a.lse == b.lse))
-            || (some.cell.is_none() && some.lse.is_none())
+        if !(no_a || no_b || (a.cell == b.cell && a.lse == b.lse)) || (some.cell.is_none() && some.lse.is_none())
         {
             return None;
         }
@@ -234,8 +237,8 @@ impl Splitter<'_> {
             };
             let row = |form: Form, none: bool| if none { Some(zero) } else { form.row.or(Some(one)) };
             let row = pick(self, row(a, no_a), row(b, no_b), zero);
-            let offset =
-                (a.offset.is_some() || b.offset.is_some()).then(|| pick(self, a.offset, b.offset, zero));
+            let offset = (a.offset.is_some() || b.offset.is_some())
+                .then(|| pick(self, a.offset, b.offset, zero));
             return Some(Form { row: Some(row), offset, ..some });
         }
         let has_offset = |form: Form, none: bool| !none && form.offset.is_some();
