@@ -8,6 +8,7 @@ pub mod head;
 mod interpret;
 pub mod isa;
 pub mod kernel;
+pub mod limits;
 pub mod math;
 mod merged;
 mod plan;

@@ -27,6 +27,7 @@ pub struct Readme;
 
 pub mod agree;
 pub mod backend;
+pub mod bench;
 pub mod native;
 pub mod sample;
 pub mod specs;

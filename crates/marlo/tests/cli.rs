@@ -345,3 +345,25 @@ fn without_an_adapter_the_rest_is_verified() {
     assert!(text(&found.stderr).contains("the shader is not tried"), "{}", text(&found.stderr));
     assert!(!text(&found.stdout).contains("wgpu"));
 }
+
+#[test]
+fn a_bench_prints_a_table_of_each_loss() {
+    let folder = folder("bench");
+    let run = |line: &str| {
+        let output = marlo(&folder, line);
+        assert!(output.status.success(), "marlo {line}\n{}", text(&output.stderr));
+        text(&output.stdout).to_string()
+    };
+    let first = |line: &str| line.split("  ").next().unwrap_or_default().to_owned();
+    let table = run("bench --size 4,100 --repeat 2 --threads 1 --interpret");
+    let names: Vec<String> = table.lines().skip_while(|line| !line.starts_with("copy")).map(first).collect();
+    let losses = ["arcface", "arcface, interpreted", "mv_arc_adaptive", "mv_arc_adaptive, interpreted"];
+    assert_eq!(names[..3], ["copy", "streaming copy", "exponentials"], "{table}");
+    assert_eq!(names[3..], losses, "{table}");
+    let own = run("bench norm.loss --size 4,100 --budget 0.05 --markdown");
+    assert!(own.contains("\n| norm "), "{own}");
+    for line in run("bench inputs.loss centres.loss memory.loss --size 4,100 --repeat 1 --json").lines() {
+        let found: serde_json::Value = serde_json::from_str(line).expect("an object a line");
+        assert!(found["name"].is_string() && found["threads"].is_u64(), "{found}");
+    }
+}

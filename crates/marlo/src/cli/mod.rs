@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. 0 is success, 1 bad input or disagreement, 2 wrong usage.
 
 mod agree;
+mod bench;
 mod check;
 mod compile;
 mod derive;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::Args),
     /// Compare all backends on one loss or on all shipped ones
     Agree(agree::Args),
+    /// Measure losses against the limits of the machine and against other implementations
+    Bench(bench::Args),
     /// Prove what can be proved of a loss, and refute or check the rest
     Verify(verify::Args),
     /// Are two losses equal?
@@ -80,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Agree(args) => agree::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Equiv(args) => equiv::run(&args),
         Command::Plot(args) => plot::run(&args),
