@@ -89,7 +89,16 @@ impl<F: Real> Kernel<F> {
             _ => Vec::new(),
         };
         let lines = plan.phases.iter().map(|phase| phase.steps.iter().map(lines).collect()).collect();
-        Kernel { plan, layout, lines, code, interpreted, instructions, pool: Mutex::default(), values: Mutex::default() }
+        Kernel {
+            plan,
+            layout,
+            lines,
+            code,
+            interpreted,
+            instructions,
+            pool: Mutex::default(),
+            values: Mutex::default(),
+        }
     }
 
     /// Makes a loss ready, with the sweeps of the shipped losses compiled.

@@ -149,8 +149,24 @@ impl Sweep {
             let Do::Apply(op) = self.body[at].what else { return false };
             !matches!(
                 op,
-                Op::Neg | Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Min | Op::Max | Op::Relu | Op::Abs
-                    | Op::Lt | Op::Le | Op::Eq | Op::And | Op::Or | Op::Not | Op::Select | Op::Floor | Op::Sqrt
+                Op::Neg
+                    | Op::Add
+                    | Op::Sub
+                    | Op::Mul
+                    | Op::Div
+                    | Op::Min
+                    | Op::Max
+                    | Op::Relu
+                    | Op::Abs
+                    | Op::Lt
+                    | Op::Le
+                    | Op::Eq
+                    | Op::And
+                    | Op::Or
+                    | Op::Not
+                    | Op::Select
+                    | Op::Floor
+                    | Op::Sqrt
             )
         };
         let sides = self.sides();

@@ -66,7 +66,12 @@ pub trait Cells<const X: usize, const R: usize, const A: usize, const O: usize> 
 
     /// What each reduction takes, and what is written. `low` is what the values of the row hold beyond their precision.
     /// `SIDE`: 0 where that mask is known to be off, 1 where on, 2 where it is to be found.
-    fn cell<const SIDE: u8, F: Real, I: Isa>(rows: &[F; R], low: &[F; R], shifts: &[F; A], x: [F; X]) -> ([F; A], [F; O]);
+    fn cell<const SIDE: u8, F: Real, I: Isa>(
+        rows: &[F; R],
+        low: &[F; R],
+        shifts: &[F; A],
+        x: [F; X],
+    ) -> ([F; A], [F; O]);
 }
 
 /// Where the shifts of a tile come from.
@@ -233,7 +238,8 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
         let mut taken = [[F::default(); WIDTH]; A];
         for lane in 0..WIDTH {
             // SAFETY: the copied rest.
-            let (values, writes) = S::cell::<2, F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
+            let (values, writes) =
+                S::cell::<2, F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
             for a in 0..A {
                 taken[a][lane] = values[a];
             }

@@ -4,6 +4,8 @@
 //! times several of them in turn, so that whatever else the machine does hits all alike. What was timed elsewhere (a GPU's
 //! queue, another process) is a [`Measurement`] at once. [`table`] holds measurements against the [`limits`].
 
+pub mod gpu;
+pub mod head;
 pub mod inputs;
 pub mod limits;
 pub mod memory;
@@ -14,8 +16,9 @@ pub mod table;
 
 use std::time::{Duration, Instant};
 
-use marlo_ir::eval::SettingError;
+use marlo_ir::eval::{InputError, SettingError};
 use marlo_native::NativeError;
+use marlo_wgsl::GpuError;
 
 pub use limits::Limits;
 
@@ -210,6 +213,20 @@ pub enum BenchError {
     /// From a native kernel.
     #[error("native: {0}")]
     Native(#[from] NativeError),
+    /// From a GPU.
+    #[error("wgpu: {0}")]
+    Gpu(#[from] GpuError),
+    /// Cosines that do not fit a loss.
+    #[error(transparent)]
+    Inputs(#[from] InputError),
+    /// A head of a loss with several centres.
+    #[error("`{loss}` has {centres} centres a class: a head is measured with one; measure its rows")]
+    Centres {
+        /// The loss.
+        loss: String,
+        /// Its centres.
+        centres: usize,
+    },
     /// A hyperparameter that has no value.
     #[error(transparent)]
     Setting(#[from] SettingError),

@@ -1,5 +1,8 @@
 //! `marlo bench`: how fast losses run, beside the limits of the machine and beside other implementations.
 
+mod gpu;
+mod head;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -61,6 +64,15 @@ pub(crate) struct Args {
     /// Each loss once more as one that is first seen at run time
     #[arg(long)]
     interpret: bool,
+    /// A head that skips tiles of classes whose derivatives add up to less than this, too
+    #[arg(long, value_name = "ERROR")]
+    filter: Option<f64>,
+    /// A head in its low-memory mode, too
+    #[arg(long)]
+    low_memory: bool,
+    /// Use the GPU adapter whose name contains this
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
     /// Curves: 16 to 1024 rows, 1000 to 1000000 classes, one thread and all
     #[arg(long)]
     scaling: bool,
@@ -88,6 +100,15 @@ enum Workload {
     Rows,
     /// Embeddings (B, D) and class vectors (C, D) to losses and gradients
     Head,
+}
+
+impl Workload {
+    fn name(self) -> &'static str {
+        match self {
+            Workload::Rows => "rows",
+            Workload::Head => "head",
+        }
+    }
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, clap::ValueEnum)]
@@ -148,7 +169,11 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let bench = Bench { args, losses, threads, context: context(args, threads) };
     match args.scaling {
         true => bench.scaling(),
-        false => pool(threads)?.install(|| bench.rows()),
+        false if args.backend == Choice::Wgpu => bench.on_gpu(),
+        false => pool(threads)?.install(|| match args.workload {
+            Workload::Rows => bench.rows(),
+            Workload::Head => bench.head(),
+        }),
     }
 }
 
@@ -158,13 +183,27 @@ const BASE: &str = "arcface";
 /// What makes no sense together, and what there is not: said before anything is measured.
 fn refuse(args: &Args) -> Result<(), CliError> {
     let usage = |message: &str| Err(CliError::Usage(message.into()));
-    if args.workload == Workload::Head {
-        return usage("the head is not measured yet: leave --workload out to measure rows");
+    let is_head = args.workload == Workload::Head;
+    if is_head && (args.scaling || args.all || args.interpret) {
+        return usage("--scaling, --all and --interpret measure rows: leave --workload head out");
     }
-    if args.backend == Choice::Wgpu {
-        return usage("wgpu is not measured yet: leave --backend out to measure the native kernels");
+    if !is_head && (args.filter.is_some() || args.low_memory) {
+        return usage("--filter and --low-memory change a head: add --workload head");
     }
-    if args.size.is_some_and(|size| size.width.is_some()) {
+    let on_cpu = args.scaling || args.all || args.interpret || args.peers.is_some() || args.threads.is_some();
+    if args.backend == Choice::Wgpu && (on_cpu || args.filter.is_some() || args.low_memory) {
+        return usage(
+            "--backend wgpu measures losses or heads beside a copy on the same device: leave --all, --interpret, \
+             --scaling, --peers, --threads, --filter and --low-memory out",
+        );
+    }
+    if args.adapter.is_some() && args.backend != Choice::Wgpu {
+        return usage("--adapter chooses a GPU: add --backend wgpu");
+    }
+    if is_head && args.size.is_some_and(|size| size.width.is_none()) {
+        return usage("a head needs the length of embeddings, too: --size B,C,D, as in 128,86876,512");
+    }
+    if !is_head && args.size.is_some_and(|size| size.width.is_some()) {
         return usage("--size B,C,D is for --workload head: rows have no embeddings, so leave D out");
     }
     Ok(())
@@ -178,8 +217,8 @@ fn pool(threads: usize) -> Result<ThreadPool, BenchError> {
 /// What stands in every JSON object.
 fn context(args: &Args, threads: usize) -> Map<String, Value> {
     Map::from_iter([
-        ("workload".into(), "rows".into()),
-        ("backend".into(), "native".into()),
+        ("workload".into(), args.workload.name().into()),
+        ("backend".into(), if args.backend == Choice::Wgpu { "wgpu" } else { "native" }.into()),
         ("instructions".into(), Instructions::detect().name().into()),
         ("threads".into(), threads.into()),
         ("seed".into(), args.seed.into()),
@@ -356,16 +395,9 @@ impl Bench<'_> {
         Request {
             python: &others.python,
             folder: &others.folder,
-            workload: self.workload(),
+            workload: self.args.workload.name(),
             threads: self.threads,
             budget: self.args.budget.as_secs_f64(),
-        }
-    }
-
-    fn workload(&self) -> &'static str {
-        match self.args.workload {
-            Workload::Rows => "rows",
-            Workload::Head => "head",
         }
     }
 
@@ -427,7 +459,11 @@ impl Bench<'_> {
                 .try_for_each(|line| print(&format!("{}\n", table::json(line, &limits, &context))));
         }
         let size = size.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
-        let (workload, threads) = (self.workload(), words(self.threads, "thread"));
+        let workload = self.args.workload.name();
+        let threads = match self.args.backend {
+            Choice::Native => words(self.threads, "thread"),
+            Choice::Wgpu => "on the GPU".to_owned(),
+        };
         let table = table::table(&lines, &limits, relative, self.style());
         print(&format!("{workload}: {size}, f32, {threads}\n\n{table}"))
     }
