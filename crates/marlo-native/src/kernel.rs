@@ -167,16 +167,15 @@ impl<F: Real> Kernel<F> {
             let found: Vec<Vec<Vec<f64>>> = values
                 .par_chunks_mut((chunk * width).max(1))
                 .enumerate()
-                .map(|(at, values)| {
-                    let mut scratch = taken(&self.pool);
-                    scratch.sums.clear();
-                    for (place, values) in values.chunks_mut(width.max(1)).enumerate() {
-                        work(&places, number, at * chunk + place, &scalars, values, &mut scratch);
-                    }
-                    let sums = std::mem::take(&mut scratch.sums);
-                    give_back(&self.pool, scratch);
-                    sums
-                })
+                .map_init(
+                    || Lent::of(&self.pool),
+                    |scratch, (at, values)| {
+                        for (place, values) in values.chunks_mut(width.max(1)).enumerate() {
+                            work(&places, number, at * chunk + place, &scalars, values, &mut scratch.one);
+                        }
+                        std::mem::take(&mut scratch.one.sums)
+                    },
+                )
                 .collect();
             found.into_iter().for_each(|found| add_up(&mut sums, found));
             let phase = &self.plan.phases[number];
@@ -309,6 +308,24 @@ fn taken<T: Default>(pool: &Mutex<Vec<T>>) -> T {
 
 fn give_back<T>(pool: &Mutex<Vec<T>>, one: T) {
     pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(one);
+}
+
+/// One of a pool, which goes back to it in the end.
+struct Lent<'a, T: Default> {
+    one: T,
+    pool: &'a Mutex<Vec<T>>,
+}
+
+impl<'a, T: Default> Lent<'a, T> {
+    fn of(pool: &'a Mutex<Vec<T>>) -> Self {
+        Lent { one: taken(pool), pool }
+    }
+}
+
+impl<T: Default> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        give_back(self.pool, std::mem::take(&mut self.one));
+    }
 }
 
 /// Adds sums over the classes to those of earlier rows.

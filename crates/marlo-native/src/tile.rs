@@ -12,8 +12,8 @@ use crate::math::{Fused, Isa, Plain, Real};
 /// The cells of a chunk.
 pub const WIDTH: usize = 64;
 
-/// The most cells of a tile: what it reads and writes stays in the first-level cache.
-pub const TILE: usize = 2048;
+/// The most cells of a tile. More would let the lanes' sums grow too long for f32, fewer would set up loops too often.
+pub const TILE: usize = 4096;
 
 /// The least power of two that is no underflow for a sum of exponentials: below, too many terms may have been lost.
 const LEAST_SUM: f64 = 8.077935669463161e-28; // 2^-90
@@ -207,6 +207,7 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
     }
     for start in (0..whole).step_by(WIDTH) {
         let x = places::<X, F>(tile.inputs, start);
+        fetch(&x);
         let mut written = [[F::default(); WIDTH]; O];
         // Which side of the mask, where that is worth to know.
         let mut on = 0;
@@ -315,6 +316,25 @@ fn places<const X: usize, F>(inputs: &[*const F], start: usize) -> [*const F; X]
         places[at] = inputs[at].wrapping_add(start);
     }
     places
+}
+
+/// So many cells ahead inputs are fetched: processors do so by themselves, but not past the end of a page.
+const AHEAD: usize = 1024;
+
+/// Asks for the cells that a later chunk will read.
+#[inline(always)]
+fn fetch<const X: usize, F>(chunk: &[*const F; X]) {
+    #[cfg(target_arch = "x86_64")]
+    for place in chunk {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in (0..WIDTH * size_of::<F>()).step_by(64) {
+            let ahead = place.wrapping_add(AHEAD).cast::<i8>().wrapping_add(line);
+            // SAFETY: a hint; what can't be read is not fetched.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = chunk;
 }
 
 #[inline(always)]
