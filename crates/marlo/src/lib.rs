@@ -29,7 +29,6 @@ pub mod agree;
 pub mod backend;
 pub mod native;
 pub mod sample;
-pub mod specs;
 pub mod state;
 pub mod verify;
 
@@ -37,4 +36,5 @@ pub use backend::{Backend, Outcome};
 pub use marlo_data as data;
 pub use marlo_ir::{build, eval, formula, graph, kind, loss, op, schedule, setting, shape, typed};
 pub use marlo_lang::{self as lang, compile};
+pub use marlo_specs as specs;
 pub use marlo_wgsl as wgsl;
