@@ -16,7 +16,7 @@ static WRITTEN: Embedded = marlo::loss! {
         t * exp(x) / (1 + exp(x)) // and here
     }
 
-    loss written(s: Scale = 32 in 1..128, m: Angle = 0.3 in 0..π/2, t: Weight = 0.4 in 0..1) {
+    loss written(s: Scale = 32 in 1..128, m: Angle = 0.3 in 0..pi/2, t: Weight = 0.4 in 0..1) {
         let f = arcface(s, m).f
         let I = mask(cos[k] > f - 0.3)
         let h = indicator(I, exp(share(s * (cos[k] - f + 0.3), t)))
@@ -127,7 +127,7 @@ fn a_loss_of_a_macro_is_compiled() {
 #[test]
 fn a_head_takes_an_embedded_loss() {
     let program = WRITTEN.program();
-    let build = |library: &Library| Head::builder(&program).classes(70).dim(3).build::<f64>(library);
+    let build = |library: &Library| Head::<f64>::builder(&program).classes(70).dim(3).build::<f64>(library);
     let number = |at: usize| ((at * 37 % 101) as f64 - 50.0) / 50.0;
     let (x, w): (Vec<f64>, Vec<f64>) = ((0..6).map(number).collect(), (6..216).map(number).collect());
     let run = |library: &Library| {
