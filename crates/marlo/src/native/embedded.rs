@@ -119,21 +119,21 @@ impl marlo_lang::Library for Embedded {
 /// ```
 ///
 /// Between braces the program is read as Rust's tokens: `≤`, `·` and other operators that Rust does not know stand in a
-/// string literal only, and comments are no part of [`source`](crate::native::Embedded::source). The shipped losses can be
-/// used; a loss that uses files of one's own is a file: see [`include_loss!`](crate::include_loss!).
+/// string literal only, comments are no part of [`source`](crate::native::Embedded::source), and of Greek letters the Rust
+/// compiler may say that they look like Latin ones (write `pi` and `theta`). The shipped losses can be used; a loss that
+/// uses files of one's own is a file: see [`include_loss!`](crate::include_loss!). Warnings are those of `marlo check` alone.
 ///
 /// # Speed
 ///
-/// The loops become part of the crate that calls the macro, and are as fast as that crate is optimised. A dev build is
-/// not: there they are many times slower than the interpreter would be. Put losses into a crate that is always optimised,
+/// The loops become part of the crate that calls the macro, and are as fast as that crate is optimised, which a dev build
+/// is not. Build with `--release`, or put losses into a crate that is always optimised:
 ///
 /// ```toml
 /// [profile.dev.package.my-losses]
 /// opt-level = 3
 /// ```
 ///
-/// or measure with `--release`. Each of the loops is compiled for f32 and f64 and for each set of vector instructions,
-/// which takes some seconds a loss.
+/// Each loop is compiled for f32 and f64 and for each set of vector instructions.
 #[macro_export]
 macro_rules! loss {
     ($($program:tt)*) => {{
