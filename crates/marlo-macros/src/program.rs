@@ -50,7 +50,7 @@ impl Program {
     /// When it can't be read.
     pub(crate) fn of_file(path: &str, span: Span) -> Result<Program, String> {
         let from = span.local_file().and_then(|file| file.parent().map(Path::to_path_buf));
-        // Documentation tests, and some editors, have no file.
+        // Some editors, and a compiler that maps paths to others, have no file.
         let from = from.or_else(|| std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from));
         let path = from.unwrap_or_default().join(path);
         let wrong = |error| format!("`{}` can't be read: {error}", path.display());
