@@ -145,9 +145,9 @@ macro_rules! loss {
 /// [`loss!`](crate::loss!) of a file: `include_loss!("mine.loss")`.
 ///
 /// The path is relative to the Rust file, as that of [`include_str!`]; where the compiler does not know that file, to the
-/// folder of the package's `Cargo.toml`. The losses that the program uses are looked for beside
-/// it first, as `marlo check` does, and then among the shipped ones. When one of the files changes, the crate is built
-/// anew; the program that is built needs none of them.
+/// folder of the package's `Cargo.toml`. The losses that the program uses are looked for beside it first, as `marlo check`
+/// does, and then among the shipped ones. When one of the files changes, the crate is built anew; the program that is
+/// built needs none of them.
 ///
 /// ```
 /// let loss = marlo::include_loss!("../../../../specs/mv/mv_arc_adaptive.loss");
