@@ -30,7 +30,6 @@ pub mod backend;
 pub mod bench;
 pub mod native;
 pub mod sample;
-pub mod specs;
 pub mod state;
 pub mod verify;
 
@@ -38,4 +37,5 @@ pub use backend::{Backend, Outcome};
 pub use marlo_data as data;
 pub use marlo_ir::{build, eval, formula, graph, kind, loss, op, schedule, setting, shape, typed};
 pub use marlo_lang::{self as lang, compile};
+pub use marlo_specs as specs;
 pub use marlo_wgsl as wgsl;

@@ -1,13 +1,19 @@
-//! Native kernels for losses: the shipped losses' sweeps are compiled, others are interpreted.
+//! Native kernels for losses: the sweeps of the shipped losses, and of those that a program [embeds](Embedded), are
+//! compiled; others are interpreted.
+
+#[doc(hidden)]
+pub mod embedded;
 
 use marlo_ir::eval::{Batch, interleave};
 use marlo_ir::graph::Axis;
 use marlo_ir::loss::{Loss, Wrt};
 use marlo_ir::schedule::RowProgram;
 use marlo_native::math::Real;
-use marlo_native::{Inputs, Kernel, Library, NativeError, Outputs};
 
 use crate::backend::Outcome;
+
+pub use embedded::Embedded;
+pub use marlo_native::{Head, Inputs, Kernel, Library, NativeError, Outputs, Totals, head, isa, math};
 
 /// The sweeps of the shipped losses.
 pub fn library() -> Library {

@@ -121,11 +121,16 @@ pub struct Shipped {
     pub folder: Option<PathBuf>,
 }
 
+impl Shipped {
+    /// The file beside the program that has the loss of that name.
+    pub fn beside(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|f| f.join(format!("{name}.loss"))).filter(|path| path.exists())
+    }
+}
+
 impl Library for Shipped {
     fn source(&self, name: &str) -> Option<String> {
-        let beside =
-            self.folder.as_ref().map(|f| f.join(format!("{name}.loss"))).filter(|path| path.exists());
-        match beside {
+        match self.beside(name) {
             // One that can't be read is wrong; the shipped one is not taken for it in silence.
             Some(path) => Some(match std::fs::read(path) {
                 Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
