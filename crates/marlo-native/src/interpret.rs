@@ -67,6 +67,7 @@ unsafe fn work<F: Real, I: Isa>(
     registers.resize(count.max(1) * CHUNK, F::default());
     let (arrays, _) = registers.as_chunks_mut::<CHUNK>();
     let mut places: Vec<*const Chunk<F>> = Vec::with_capacity(inputs);
+    let mut stored: Vec<*const Chunk<F>> = Vec::with_capacity(writes);
     if shifts == Shifts::Own {
         let needed = sweep.exponents();
         let mut top = vec![[F::LEAST; WIDTH]; sweep.reductions.len()];
@@ -102,11 +103,15 @@ unsafe fn work<F: Real, I: Isa>(
             let place = inputs + values + a;
             reduce_chunk::<F, I>(reduce, tile, (arrays, &places), (place, a), cells, &mut lanes[a]);
         }
+        // In place a write may go over an input, so nothing is stored before all of it is computed.
+        let first = inputs + values + sweep.reductions.len();
+        stored.clear();
         for (o, kept) in sweep.writes.iter().enumerate() {
-            let place = inputs + values + sweep.reductions.len() + o;
-            let from = written(kept, tile.rows, arrays, &places, values, place);
+            stored.push(written(kept, tile.rows, arrays, &places, values, first + o));
+        }
+        for (output, from) in tile.outputs.iter().zip(&stored) {
             // SAFETY: the chunk lies in the tile.
-            unsafe { tile.outputs[o].add(start).copy_from(from.cast(), cells) };
+            unsafe { output.add(start).copy_from(from.cast(), cells) };
         }
     }
     for (a, lanes) in lanes.iter().enumerate() {
@@ -292,6 +297,7 @@ fn step<F: Real, I: Isa>(
     let truth = |on: bool| if on { one } else { zero };
     match instruction.what {
         Do::MulAdd => each!(out, |a, b, c| a.mul_add::<I>(b, c), arg(0), arg(1), arg(2)),
+        Do::Inside => each!(out, |a, b| a.min(b).max(-b), arg(0), arg(1)),
         Do::Apply(op) => match op {
             Op::Neg => each!(out, |a| -a, arg(0)),
             Op::Exp => each!(out, |a| a.exp::<I>(), arg(0)),
@@ -411,9 +417,10 @@ fn written<F: Real>(
     let (before, out) = arrays.split_at_mut(place);
     let out = &mut out[0];
     match kept {
-        Write::Value(arg) => match operand(*arg, before, places, rows) {
-            Operand::Each(array) => return array,
-            Operand::All(value) => out.fill(value),
+        Write::Value(arg) => match (arg, operand(*arg, before, places, rows)) {
+            (Arg::Input(_), Operand::Each(array)) => out.copy_from_slice(array),
+            (_, Operand::Each(array)) => return array,
+            (_, Operand::All(value)) => out.fill(value),
         },
         Write::Kept { lse, factor: None } => return &before[places.len() + values + lse],
         Write::Kept { lse, factor: Some(factor) } => {

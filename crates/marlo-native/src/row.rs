@@ -113,7 +113,8 @@ impl<F: Real> Places<'_, F> {
         let (classes, label) = (self.inputs.classes, self.inputs.labels[row]);
         scratch.rows.clear();
         scratch.low.clear();
-        kernel.constants(pass, scalars, values, &mut scratch.rows, &mut scratch.low);
+        let constants = (&mut scratch.rows, &mut scratch.low);
+        kernel.constants(pass, (scalars, values), self.inputs.resolution, constants);
         let count = pass.reductions.len();
         scratch.shifts.clear();
         scratch.shifts.resize(count, F::default());
