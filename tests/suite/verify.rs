@@ -67,7 +67,8 @@ fn every_spec_keeps_its_promises() {
     }
     if std::env::var_os("COVER_DUMP").is_some() {
         let all: Vec<_> = reports.iter().map(marlo::verify::Report::json).collect();
-        std::fs::write("/tmp/cover-reports.json", serde_json::to_string(&all).expect("json")).expect("written");
+        std::fs::write("/tmp/cover-reports.json", serde_json::to_string(&all).expect("json"))
+            .expect("written");
     }
     // The goal: 16 units of f32 everywhere, tails included.
     let (loss, gradient, at) = worst(&reports, "reference", Precision::F32, &|_| true);

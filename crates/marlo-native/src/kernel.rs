@@ -170,7 +170,7 @@ impl<F: Real> Kernel<F> {
         }
         let row = self.plan.program.gradient.loss.row;
         for (loss, values) in outputs.loss.iter_mut().zip(values.chunks(width.max(1))) {
-            *loss = F::from_f64(self.layout.value(graph, &scalars, values, row));
+            *loss = F::rounded(self.layout.value(graph, &scalars, values, row));
         }
         let totals = self.totals(&scalars, &values, rows, sums);
         give_back(&self.values, values);

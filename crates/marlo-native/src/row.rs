@@ -231,7 +231,7 @@ impl<F: Real> Places<'_, F> {
                 To::Matrix(matrix) => {
                     let at = row * self.inputs.stride + label;
                     // SAFETY: the label is a class, and the gradient has the row.
-                    unsafe { self.gradients[matrix].add(at).write(F::from_f64(value)) };
+                    unsafe { self.gradients[matrix].add(at).write(F::rounded(value)) };
                 }
                 To::Classes(place) => {
                     sums_of(&mut scratch.sums, place, self.inputs.classes)[label] += value;

@@ -118,7 +118,14 @@ fn bad_input() {
 #[test]
 fn eval_writes_the_result() {
     let folder = folder("eval");
-    for (backend, dtype) in [("reference", "f32"), ("reference", "f64"), ("dfdx", "f32"), ("dfdx", "f64"), ("native", "f32"), ("native", "f64")] {
+    for (backend, dtype) in [
+        ("reference", "f32"),
+        ("reference", "f64"),
+        ("dfdx", "f32"),
+        ("dfdx", "f64"),
+        ("native", "f32"),
+        ("native", "f64"),
+    ] {
         let line = format!(
             "eval mv_arc_adaptive --cosines good.npy --labels labels.npy --set s=64 --backend {backend} --dtype {dtype} --out r.npz"
         );

@@ -60,9 +60,15 @@ impl Tried {
     /// Its value by the reference.
     fn exact(self, args: &[f64], resolution: f64) -> f64 {
         let mask = |x: f64| f64::from(u8::from(x < 0.5));
-        let given = |(place, x): (usize, &f64)| if self.takes_mask(place) { mask(*x) } else { *x };
+        let given = |(place, x): (usize, &f64)| match self {
+            _ if self.takes_mask(place) => mask(*x),
+            Tried::Op(Op::Parity) => x.floor(),
+            _ => *x,
+        };
         let args: Vec<f64> = args.iter().enumerate().map(given).collect();
         match self {
+            // A cosine is one, but for rounding.
+            Tried::Op(Op::CosAngle | Op::SinAngle | Op::SinRatio) if args[2].abs() > 1.0 => f64::NAN,
             Tried::Op(op) => apply(op, &args, resolution),
             Tried::MulAdd => args[0] * args[1] + args[2],
         }
@@ -98,7 +104,12 @@ fn loss(tried: Tried, from: &[From]) -> Loss {
         let input = b.input(&format!("x{place}"), Kind::Real, axis).expect("a new input");
         let arg = b.read(input, at);
         let half = b.number(0.5);
-        args.push(if tried.takes_mask(place) { b.graph.add(Op::Lt, &[arg, half]) } else { arg });
+        args.push(match tried {
+            _ if tried.takes_mask(place) => b.graph.add(Op::Lt, &[arg, half]),
+            // It is of whole numbers.
+            Tried::Op(Op::Parity) => b.graph.add(Op::Floor, &[arg]),
+            _ => arg,
+        });
     }
     let value = match tried {
         Tried::Op(op) => b.graph.add(op, &args),
@@ -133,21 +144,18 @@ fn hold<F: Real + Scalar>(tried: Tried, from: &[From], instructions: Instruction
     let rows = points(from.iter().filter(|from| **from == From::Row).count());
     let classes = cells.len() + 1;
     for row in &rows {
-        let (mut in_cell, mut in_row) = (0, 0);
         let mut vectors = Vec::new();
-        for (place, from) in from.iter().enumerate() {
-            let (count, values) = match from {
-                From::Cell => {
-                    let values = [0.0].into_iter().chain(cells.iter().map(|cell| cell[in_cell]));
-                    (&mut in_cell, values.collect())
-                }
-                From::Row => (&mut in_row, vec![row[in_row]]),
+        for (place, own) in from.iter().enumerate() {
+            // Its place among the arguments that come from where it does.
+            let at = from[..place].iter().filter(|before| *before == own).count();
+            let values: Vec<f64> = match own {
+                From::Cell => [0.0].into_iter().chain(cells.iter().map(|cell| cell[at])).collect(),
+                From::Row => vec![row[at]],
             };
-            *count += 1;
-            vectors.push((format!("x{place}"), values.into_iter().map(F::from_f64).collect::<Vec<F>>()));
+            vectors.push((format!("x{place}"), values.into_iter().map(<F as Real>::from_f64).collect()));
         }
         let batch: Batch<F> =
-            Batch::new(&loss, classes, vec![F::from_f64(0.5); classes], &[0], vectors, vec![])
+            Batch::new(&loss, classes, vec![<F as Real>::from_f64(0.5); classes], &[0], vectors, vec![])
                 .expect("the inputs fit");
         let found = native::run(&kernel, &loss, &batch).expect("the kernel runs");
         for (class, gradient) in found.gradient.iter().enumerate().skip(1) {
@@ -158,7 +166,7 @@ fn hold<F: Real + Scalar>(tried: Tried, from: &[From], instructions: Instruction
     }
 }
 
-/// A number that the reference has, and this precision can hold, is right to four units in the last place.
+/// A number that the reference has and this precision can hold, is right to four units in the last place.
 fn close<F: Real + Scalar>(tried: Tried, args: &[f64], found: f64) {
     let single = F::RESOLUTION > 1e-10;
     let (epsilon, least, greatest) = match single {

@@ -92,7 +92,8 @@ fn large_logits() {
         let loss = spec(shipped.name);
         let batch = sample::batch(&loss, 4, &logits, &[0, 3, 3], settings(&loss, None), 1).expect("valid");
         let (double, single) = worst(&loss, &batch, (1e-300, 1e-28));
-        assert!(double <= 1e-11 && single <= 1e-6, "{}: {double:e} and {single:e}", shipped.name);
+        // Half a unit of a logit of 1e4 in f32, where something is added to it.
+        assert!(double <= 1e-11 && single <= 5e-4, "{}: {double:e} and {single:e}", shipped.name);
         tried += 1;
     }
     assert!(tried > 3, "{tried} losses read logits");
@@ -142,7 +143,7 @@ fn exchanged() -> Loss {
 fn in_place<F: Real + Scalar>(kernel: &Kernel<F>, batch: &Batch<F>, stride: usize) -> (Vec<F>, Vec<F>) {
     let (rows, classes) = (batch.rows, batch.classes);
     let spread = |matrix: &[F]| {
-        let mut apart = vec![F::from_f64(0.125); (rows - 1) * stride + classes];
+        let mut apart = vec![<F as Real>::from_f64(0.125); (rows - 1) * stride + classes];
         for (row, cells) in matrix.chunks(classes).enumerate() {
             apart[row * stride..][..classes].copy_from_slice(cells);
         }
@@ -173,8 +174,7 @@ fn in_place<F: Real + Scalar>(kernel: &Kernel<F>, batch: &Batch<F>, stride: usiz
 fn several_matrices_in_place() {
     for loss in [pair(), exchanged()] {
         for classes in [3, 700, 2300] {
-            let (cosines, labels) = many(3, 2 * classes, 8);
-            let labels: Vec<i64> = labels.iter().map(|label| label / 2).collect();
+            let (cosines, labels) = many(3, classes, 8);
             let batch = sample::batch(&loss, classes, &cosines, &labels, vec![], 1).expect("valid");
             for (way, library) in ways() {
                 let kernel: Kernel<f64> = Kernel::new(&RowProgram::of(&loss), &library);

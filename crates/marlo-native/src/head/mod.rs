@@ -195,7 +195,7 @@ impl<F: Real> Head<F> {
         let filtered = run.finish(&scalars, out.x);
         let row = plan.program.gradient.loss.row;
         for (loss, values) in out.loss.iter_mut().zip(run.values.chunks(kernel.layout.width.max(1))) {
-            *loss = F::from_f64(kernel.layout.value(&plan.graph, &scalars, values, row));
+            *loss = F::rounded(kernel.layout.value(&plan.graph, &scalars, values, row));
         }
         let sums = std::mem::take(&mut run.sums);
         let totals = kernel.totals(&scalars, run.values, rows, sums);
