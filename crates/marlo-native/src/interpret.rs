@@ -8,7 +8,7 @@ use marlo_ir::op::Op;
 use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
 use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
-use crate::tile::{Merge, Shifts, Tile, WIDTH, total};
+use crate::tile::{Merge, Shifts, Tile, WIDTH, shift_for, total};
 
 /// The cells of a chunk: a multiple of [`WIDTH`], small enough that the values of a few dozen instructions fit the cache.
 const CHUNK: usize = 4 * WIDTH;
@@ -86,8 +86,7 @@ unsafe fn work<F: Real, I: Isa>(
             }
         }
         for (a, top) in top.iter().enumerate() {
-            let greatest = F::from_f64(total(Merge::Max, *top));
-            tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
+            tile.shifts[a] = shift_for(total(Merge::Max, *top));
         }
     }
     let merges: Vec<Merge> = sweep.reductions.iter().map(merge).collect();

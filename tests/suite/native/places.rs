@@ -99,6 +99,33 @@ fn large_logits() {
     assert!(tried > 3, "{tried} losses read logits");
 }
 
+/// A sample that is classified well has a gradient of 1e-27 and less, whatever the order in which its classes come: here the
+/// second tile's terms are larger than the first one's by 2⁸⁰.
+#[test]
+fn small_gradients_are_kept() {
+    let loss = spec("softmax");
+    for (early, late) in [(-130.0, -75.0), (-75.0, -130.0), (-66.0, -64.0)] {
+        let logits = [[early; 3].as_slice(), &[0.0], &[late; 5]].concat();
+        let batch = sample::batch(&loss, 9, &logits, &[3], settings(&loss, None), 1).expect("valid");
+        let (double, single) = worst(&loss, &batch, (1e-300, 1e-36));
+        assert!(double <= 1e-12 && single <= 1e-6, "{early}, {late}: {double:e} and {single:e}");
+    }
+}
+
+/// Tiles in which every class has weight 0, before and after one that has others.
+#[test]
+fn tiles_without_a_class() {
+    let text =
+        "loss filter(s: Scale = 64) { ce(softmax(s * cos[y], s * cos[k], weight: relu(cos[k] - 0.1))) }";
+    let loss = marlo::compile(text, &marlo::lang::Empty).expect("the program is right").loss;
+    for label in [0, 2, 4, 6] {
+        let cosines = [-0.5, -0.6, 0.3, -0.2, 0.4, -0.3, -0.1];
+        let batch = sample::batch(&loss, 7, &cosines, &[label], settings(&loss, None), 1).expect("valid");
+        let (double, single) = worst(&loss, &batch, (1e-300, 1e-30));
+        assert!(double <= 1e-12 && single <= 1e-5, "{label}: {double:e} and {single:e}");
+    }
+}
+
 /// Cosines that are 0, and that f32 can only hold with fewer digits.
 #[test]
 fn numbers_that_are_nearly_zero() {
