@@ -54,11 +54,6 @@ fn every_spec_keeps_its_promises() {
             verify(&compiled, spec.source, spec.name, gpu, &effort())
         })
         .collect();
-    if std::env::var_os("COVER_DUMP").is_some() {
-        let all: Vec<_> = reports.iter().map(marlo::verify::Report::json).collect();
-        std::fs::write("/tmp/cover-reports.json", serde_json::to_string(&all).expect("json"))
-            .expect("written");
-    }
     for report in &reports {
         for line in &report.lines {
             let fine = match (&line.verdict, line.subject) {

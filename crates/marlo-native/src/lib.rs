@@ -39,6 +39,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "the lanes of several arrays move together, and an index is what becomes vector code"
+)]
+
 pub mod compiled;
 pub mod emit;
 pub mod error;
@@ -58,6 +63,7 @@ mod rows;
 #[allow(unsafe_code, reason = "stores past the caches, and functions for instructions that were detected")]
 mod stream;
 #[rustfmt::skip]
+#[allow(clippy::approx_constant, reason = "a generated file has its numbers in full")]
 pub mod shipped;
 pub mod sweep;
 #[allow(unsafe_code, reason = "in place a tile's outputs are its inputs, which no slices can say")]

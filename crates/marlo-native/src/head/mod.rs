@@ -45,6 +45,10 @@ mod product;
 mod sample;
 mod target;
 #[allow(unsafe_code, reason = "functions for instructions that were detected")]
+#[allow(
+    clippy::extra_unused_type_parameters,
+    reason = "one macro makes all of them, with the instructions and without"
+)]
 mod vector;
 
 pub use build::{Builder, Mode};
@@ -262,5 +266,5 @@ fn targets(plan: &Plan) -> impl Iterator<Item = (usize, marlo_ir::graph::Id)> {
 
 /// Work on each of so many rows, on all threads.
 fn each_row(values: &mut [f64], width: usize, work: impl Fn(&mut [f64]) + Sync) {
-    values.par_chunks_mut(width.max(1)).with_min_len(4).for_each(|values| work(values));
+    values.par_chunks_mut(width.max(1)).with_min_len(4).for_each(&work);
 }
