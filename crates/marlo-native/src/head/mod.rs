@@ -29,7 +29,7 @@
 //!     .build(&Library::of(marlo_native::shipped::ENTRIES))?;
 //!
 //! let (x, w) = ([3.0, 1.0, -1.0, 2.0], [1.0, 0.0, 0.0, 1.0, -1.0, -1.0]);
-//! let (mut losses, mut by_x, mut by_w) = ([0.0; 2], [0.0; 4], [0.0; 6]);
+//! let (mut losses, mut by_x, mut by_w) = ([0.0; 2], [0.0_f32; 4], [0.0; 6]);
 //! let step = Step { x: &x, w: &w, labels: &[0, 1], vectors: &[], params: &[16.0], sampled: None };
 //! let report = head.step(&step, &mut Gradients { loss: &mut losses, x: &mut by_x, w: &mut by_w })?;
 //! // Lengths don't matter to a cosine, so the gradient stands upright on its vector.
