@@ -1,7 +1,7 @@
 //! Any margin with any re-weighting and any mining, each taken from another file in one line.
 //!
 //! Every combination is compared with its formula written out here by hand, in plain sums over the classes, and its
-//! gradient with dual numbers and with dfdx.
+//! gradient with dual numbers, with dfdx and with the native kernels.
 
 use marlo::eval::{Batch, on_border};
 use marlo::loss::Loss;
@@ -123,6 +123,8 @@ fn compare(loss: &Loss, place: &str, seed: u64, formulas: Formulas) -> usize {
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-11 * b.abs().max(1.0);
     assert!(close(found.mean_loss, wanted), "{place}: {} by marlo, {wanted} by hand", found.mean_loss);
     let dfdx = Backend::Dfdx.run(loss, &batch).expect("dfdx has every operation");
+    let native = Backend::Native.run(loss, &batch).expect("the kernels have every operation");
+    assert!(close(native.mean_loss, wanted), "{place}: {} by native, {wanted} by hand", native.mean_loss);
     for (at, ours) in found.gradient.iter().enumerate() {
         let dual = by_dual(loss, &batch, at);
         assert!(close(*ours, dual), "{place}, entry {at}: {ours} derived, {dual} by dual numbers");
@@ -131,8 +133,13 @@ fn compare(loss: &Loss, place: &str, seed: u64, formulas: Formulas) -> usize {
             "{place}, entry {at}: {ours}, {} by dfdx",
             dfdx.gradient[at]
         );
+        assert!(
+            close(*ours, native.gradient[at]),
+            "{place}, entry {at}: {ours}, {} by native",
+            native.gradient[at]
+        );
     }
-    1 + 2 * found.gradient.len()
+    2 + 3 * found.gradient.len()
 }
 
 /// The mean of the hardest half over any margin: the batch's loss in one line.

@@ -101,6 +101,8 @@ fn runs(loss: &Loss, batch: &Batch<f64>) {
     let _ = Backend::Reference.run(loss, batch);
     let _ = Backend::Reference.run(loss, &batch.convert::<f32>());
     let _ = Backend::Dfdx.run(loss, batch);
+    let _ = Backend::Native.run(loss, batch);
+    let _ = Backend::Native.run(loss, &batch.convert::<f32>());
     let mut dual = batch.convert::<Dual<f64>>();
     dual.matrix[0].slope = 1.0;
     evaluate(&loss.graph, &[loss.row, loss.total], &dual);

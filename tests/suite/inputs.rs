@@ -314,11 +314,15 @@ fn every_backend_agrees() {
             let exact = Backend::Reference.run_by(&loss, &wide, &wrt).expect("finite");
             let found = Backend::Dfdx.run_by(&loss, &wide, &wrt).expect("dfdx runs it");
             agree(&loss, "dfdx f64", &exact, &found, 1e-10);
+            let found = Backend::Native.run_by(&loss, &wide, &wrt).expect("native runs it");
+            agree(&loss, "native f64", &exact, &found, 1e-12);
 
             let narrow: Batch<f32> = wide.convert();
             let exact = Backend::Reference.run_by(&loss, &narrow.convert(), &wrt).expect("finite");
             let found = Backend::Dfdx.run_by(&loss, &narrow, &wrt).expect("dfdx runs it");
             agree(&loss, "dfdx f32", &exact, &found, 2e-4);
+            let found = Backend::Native.run_by(&loss, &narrow, &wrt).expect("native runs it");
+            agree(&loss, "native f32", &exact, &found, 1e-6);
             if let Some(gpu) = gpu() {
                 let found = on_gpu_by(gpu, &loss, &narrow, &wrt).expect("the GPU runs it");
                 agree(&loss, "wgpu", &exact, &found, 2e-4);
@@ -341,6 +345,7 @@ fn hyperparameters_are_decided_in_double_precision() {
     let batch: Batch<f32> = random(&loss, 5, 4, 3).convert();
     let exact = Backend::Reference.run(&loss, &batch.convert::<f64>()).expect("finite");
     agree(&loss, "dfdx f32", &exact, &Backend::Dfdx.run(&loss, &batch).expect("dfdx runs it"), 2e-5);
+    agree(&loss, "native f32", &exact, &Backend::Native.run(&loss, &batch).expect("native runs it"), 1e-6);
     if let Some(gpu) = gpu() {
         agree(&loss, "wgpu", &exact, &on_gpu_by(gpu, &loss, &batch, &[]).expect("it runs"), 2e-5);
     }
@@ -469,7 +474,7 @@ fn what_is_not_finite_is_named() {
     });
     let batch: Batch<f64> =
         Batch::new(&loss, 2, vec![-0.1; 4], &[0, 1], vec![], vec![0.0]).expect("the inputs fit");
-    for backend in [Backend::Reference, Backend::Dfdx] {
+    for backend in [Backend::Reference, Backend::Dfdx, Backend::Native] {
         let error = backend.run(&loss, &batch).expect_err("ln of a negative number");
         assert!(error.to_string().contains("the next value of the state `t` after the batch"), "{error}");
     }
@@ -491,7 +496,11 @@ fn random_programs_agree_on_every_derivative() {
         if on_border(&loss, &batch, 2e-5).contains(&true) || apart(&exact, &nearby) > 2e-5 {
             return TestResult::discard();
         }
-        let mut found = vec![("dfdx", Backend::Dfdx.run_by(&loss, &batch, &wrt), 1e-9)];
+        let mut found = vec![
+            ("dfdx", Backend::Dfdx.run_by(&loss, &batch, &wrt), 1e-9),
+            ("native", Backend::Native.run_by(&loss, &batch, &wrt), 1e-9),
+            ("native f32", Backend::Native.run_by(&loss, &narrow, &wrt).map(widened), 1e-4),
+        ];
         if let Some(gpu) = gpu() {
             found.push(("wgpu", on_gpu_by(gpu, &loss, &batch, &wrt), 5e-4));
         }
@@ -505,6 +514,18 @@ fn random_programs_agree_on_every_derivative() {
         TestResult::passed()
     }
     drawn(32, 23, 120).max_tests(2000).quickcheck(property as fn(Vec<u8>, u64) -> TestResult);
+}
+
+/// What f32 gave, in f64.
+fn widened(found: Outcome<f32>) -> Outcome<f64> {
+    let wide = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
+    Outcome {
+        loss: wide(found.loss),
+        mean_loss: found.mean_loss,
+        gradient: wide(found.gradient),
+        partials: found.partials.into_iter().map(|(by, values)| (by, wide(values))).collect(),
+        states: found.states,
+    }
 }
 
 /// The largest difference, relative to the greatest number of its list or 1.

@@ -24,7 +24,7 @@ fn all_agree(cosines: &Array<f32>, labels: &[i64]) {
         assert!(found.agrees(), "{}: {found:#?}", spec.name);
         // What rounding decides must stay the exception.
         assert!(found.on_border * 10 < labels.len(), "{}: {} rows on a border", spec.name, found.on_border);
-        assert_eq!(found.backends.len(), if gpu().is_some() { 4 } else { 3 });
+        assert_eq!(found.backends.len(), if gpu().is_some() { 6 } else { 5 });
     }
 }
 

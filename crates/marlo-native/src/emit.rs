@@ -183,6 +183,7 @@ fn expression(sweep: &Sweep, instruction: &Instruction) -> String {
     let by_isa = |name: &str| format!("F::{name}::<I>({})", of(0));
     let op = match instruction.what {
         Do::MulAdd => return format!("F::mul_add::<I>({}, {}, {})", of(0), of(1), of(2)),
+        Do::Inside => return format!("F::max(F::min({0}, {1}), -{1})", of(0), of(1)),
         Do::Apply(op) => op,
     };
     match op {

@@ -8,7 +8,7 @@ use marlo_ir::op::Op;
 use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
 use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
-use crate::tile::{Merge, Shifts, Tile, WIDTH, total};
+use crate::tile::{Merge, Shifts, Tile, WIDTH, shift_for, total};
 
 /// The cells of a chunk: a multiple of [`WIDTH`], small enough that the values of a few dozen instructions fit the cache.
 const CHUNK: usize = 8 * WIDTH;
@@ -32,6 +32,7 @@ pub(crate) struct Registers<F> {
     arrays: Vec<F>,
     lanes: Vec<[F; WIDTH]>,
     places: Vec<*const Chunk<F>>,
+    stored: Vec<*const Chunk<F>>,
     wholly: Vec<Option<bool>>,
 }
 
@@ -115,7 +116,7 @@ unsafe fn work<F: Real, I: Isa>(
     let (inputs, values, writes) = (sweep.inputs, sweep.body.len(), sweep.writes.len());
     // Inputs, results, exponentials, then what is written.
     let count = inputs + values + sweep.reductions.len() + writes;
-    let Registers { arrays, lanes, places, wholly } = registers;
+    let Registers { arrays, lanes, places, stored, wholly } = registers;
     if arrays.len() < count * CHUNK {
         arrays.resize(count * CHUNK, F::default());
     }
@@ -139,8 +140,7 @@ unsafe fn work<F: Real, I: Isa>(
             }
         }
         for (shift, top) in tile.shifts.iter_mut().zip(lanes.iter()) {
-            let greatest = F::from_f64(total(Merge::Max, *top));
-            *shift = (greatest + F::from_f64(0.5)).floor();
+            *shift = shift_for(total(Merge::Max, *top));
         }
     }
     let neutral = |merge: &Merge| if *merge == Merge::Max { F::LEAST } else { F::default() };
@@ -163,11 +163,15 @@ unsafe fn work<F: Real, I: Isa>(
             let place = inputs + values + a;
             reduce_chunk::<F, I>(reduce, tile, (arrays, places), (place, a), cells, &mut lanes[a]);
         }
+        // In place a write may go over an input, so nothing is stored before all of it is computed.
+        let first = inputs + values + sweep.reductions.len();
+        stored.clear();
         for (o, kept) in sweep.writes.iter().enumerate() {
-            let place = inputs + values + sweep.reductions.len() + o;
-            let from = written(kept, tile.rows, arrays, places, values, place);
+            stored.push(written(kept, tile.rows, arrays, places, values, first + o));
+        }
+        for (output, from) in tile.outputs.iter().zip(stored.iter()) {
             // SAFETY: the chunk lies in the tile.
-            unsafe { tile.outputs[o].add(start).copy_from(from.cast(), cells) };
+            unsafe { output.add(start).copy_from(from.cast(), cells) };
         }
     }
     for ((found, merge), lanes) in tile.found.iter_mut().zip(&ready.merges).zip(lanes.iter()) {
@@ -369,6 +373,7 @@ fn step<F: Real, I: Isa>(
     let truth = |on: bool| if on { one } else { zero };
     match instruction.what {
         Do::MulAdd => each!(out, |a, b, c| a.mul_add::<I>(b, c), arg(0), arg(1), arg(2)),
+        Do::Inside => each!(out, |a, b| a.min(b).max(-b), arg(0), arg(1)),
         Do::Apply(op) => match op {
             Op::Neg => each!(out, |a| -a, arg(0)),
             Op::Exp => each!(out, |a| a.exp::<I>(), arg(0)),
@@ -488,9 +493,10 @@ fn written<F: Real>(
     let (before, out) = arrays.split_at_mut(place);
     let out = &mut out[0];
     match kept {
-        Write::Value(arg) => match operand(*arg, before, places, rows) {
-            Operand::Each(array) => return array,
-            Operand::All(value) => out.fill(value),
+        Write::Value(arg) => match (arg, operand(*arg, before, places, rows)) {
+            (Arg::Input(_), Operand::Each(array)) => out.copy_from_slice(array),
+            (_, Operand::Each(array)) => return array,
+            (_, Operand::All(value)) => out.fill(value),
         },
         Write::Kept { lse, factor: None } => return &before[places.len() + values + lse],
         Write::Kept { lse, factor: Some(factor) } => {

@@ -12,7 +12,7 @@ use crate::error::NativeError;
 use crate::interpret::{Interpreted, Registers, in_two_parts};
 use crate::isa::Instructions;
 use crate::math::Real;
-use crate::plan::{Act, Pass, Plan};
+use crate::plan::{Act, Pass, Plan, RowValue};
 use crate::row::{Places, Scratch, most_tiles, work};
 use crate::rows::{Layout, Line, compute_scalars};
 use crate::tile::{Compiled, Shifts, Tile};
@@ -186,7 +186,7 @@ impl<F: Real> Kernel<F> {
         }
         let row = self.plan.program.gradient.loss.row;
         for (loss, values) in outputs.loss.iter_mut().zip(values.chunks(width.max(1))) {
-            *loss = F::from_f64(self.layout.value(graph, &scalars, values, row));
+            *loss = F::rounded(self.layout.value(graph, &scalars, values, row));
         }
         let totals = self.totals(&scalars, &values, rows, sums);
         give_back(&self.values, values);
@@ -197,15 +197,17 @@ impl<F: Real> Kernel<F> {
     pub(crate) fn constants(
         &self,
         pass: &Pass,
-        scalars: &[f64],
-        values: &[f64],
-        rows: &mut Vec<F>,
-        low: &mut Vec<F>,
+        (scalars, values): (&[f64], &[f64]),
+        resolution: f64,
+        (rows, low): (&mut Vec<F>, &mut Vec<F>),
     ) {
+        let value = |id: Id| self.layout.value(&self.plan.graph, scalars, values, id);
         for wanted in &pass.rows {
-            let value = self.layout.value(&self.plan.graph, scalars, values, wanted.id);
-            let value = if wanted.binary { value * std::f64::consts::LOG2_E } else { value };
-            let parts = in_two_parts(value);
+            let parts = in_two_parts(match *wanted {
+                RowValue::Node(id) => value(id),
+                RowValue::Binary(id) => value(id) * std::f64::consts::LOG2_E,
+                RowValue::Inside => 1.0 - resolution,
+            });
             rows.push(parts.0);
             low.push(parts.1);
         }

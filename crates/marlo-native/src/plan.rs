@@ -107,11 +107,23 @@ pub(crate) struct Pass {
 
 /// A value of the row that a sweep reads.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RowValue {
+pub(crate) enum RowValue {
+    /// A node.
+    Node(Id),
+    /// A node, times log₂e.
+    Binary(Id),
+    /// The greatest cosine that the batch can tell from 1.
+    Inside,
+}
+
+impl RowValue {
     /// The node.
-    pub(crate) id: Id,
-    /// Is it given times log₂e?
-    pub(crate) binary: bool,
+    pub(crate) fn node(self) -> Option<Id> {
+        match self {
+            RowValue::Node(id) | RowValue::Binary(id) => Some(id),
+            RowValue::Inside => None,
+        }
+    }
 }
 
 /// A derivative is R·kept·exp(shift − LSE) + O.
@@ -156,7 +168,7 @@ impl Plan {
                         let before = graph.len();
                         let pass = cells::pass(&mut graph, reductions, wanted, sweeps);
                         sweeps += 1;
-                        let rows = pass.rows.iter().map(|row| row.id).collect::<Vec<_>>();
+                        let rows = pass.rows.iter().filter_map(|row| row.node()).collect::<Vec<_>>();
                         steps.push(Act::Row(added(&graph, before, &rows)));
                         steps.push(Act::Sweep(Box::new(pass)));
                     }
@@ -256,7 +268,7 @@ fn scalars(graph: &Graph, program: &RowProgram, phases: &[Phase]) -> Vec<Id> {
         for step in &phase.steps {
             match step {
                 Act::Row(ids) => roots.extend(ids),
-                Act::Sweep(pass) => roots.extend(pass.rows.iter().map(|row| row.id)),
+                Act::Sweep(pass) => roots.extend(pass.rows.iter().filter_map(|row| row.node())),
                 Act::Scale(scales) => {
                     roots.extend(scales.iter().flat_map(|s| [s.factor, s.offset]).flatten());
                 }

@@ -114,7 +114,8 @@ impl<F: Real> Places<'_, F> {
         let (classes, label) = (self.inputs.classes, self.inputs.labels[row]);
         scratch.rows.clear();
         scratch.low.clear();
-        kernel.constants(pass, scalars, values, &mut scratch.rows, &mut scratch.low);
+        let constants = (&mut scratch.rows, &mut scratch.low);
+        kernel.constants(pass, (scalars, values), self.inputs.resolution, constants);
         let count = pass.reductions.len();
         scratch.shifts.clear();
         scratch.shifts.resize(count, F::default());
@@ -231,7 +232,7 @@ impl<F: Real> Places<'_, F> {
                 To::Matrix(matrix) => {
                     let at = row * self.inputs.stride + label;
                     // SAFETY: the label is a class, and the gradient has the row.
-                    unsafe { self.gradients[matrix].add(at).write(F::from_f64(value)) };
+                    unsafe { self.gradients[matrix].add(at).write(F::rounded(value)) };
                 }
                 To::Classes(place) => {
                     sums_of(&mut scratch.sums, place, self.inputs.classes)[label] += value;

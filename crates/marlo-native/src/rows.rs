@@ -94,9 +94,8 @@ impl Layout {
                 match step {
                     Act::Row(ids) => roots.extend(ids),
                     Act::Sweep(pass) => {
-                        roots.extend(
-                            pass.rows.iter().map(|row| row.id).chain(pass.reductions.iter().copied()),
-                        );
+                        roots.extend(pass.rows.iter().filter_map(|row| row.node()));
+                        roots.extend(&pass.reductions);
                     }
                     Act::Scale(scales) => {
                         roots.extend(scales.iter().flat_map(|s| [s.factor, s.offset, s.lse]).flatten());

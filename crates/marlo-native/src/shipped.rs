@@ -1,7 +1,7 @@
 //! The sweeps of the shipped losses, compiled. Generated from `specs/`; do not edit.
 
 /// Every sweep, each once.
-pub const ENTRIES: &[crate::compiled::Entry] = &[
+pub static ENTRIES: &[crate::compiled::Entry] = &[
     crate::compiled::Entry {
         text: "v0 = max(x1, 1e-12); v1 = ln(v0); v2 = add(x0, v1); lse v2; keep e0",
         single: crate::tile::run::<2, 0, 1, 1, Sweep0, f32>,
@@ -28,9 +28,9 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<2, 1, 2, 1, Sweep4, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = csc(x0); lse v2 * r0; keep e0 * v3",
-        single: crate::tile::run::<1, 1, 1, 1, Sweep5, f32>,
-        double: crate::tile::run::<1, 1, 1, 1, Sweep5, f64>,
+        text: "v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4",
+        single: crate::tile::run::<1, 2, 1, 1, Sweep5, f32>,
+        double: crate::tile::run::<1, 2, 1, 1, Sweep5, f64>,
     },
     crate::compiled::Entry {
         text: "v0 = mul(x0, x1); lse v0 * r0",
@@ -43,9 +43,9 @@ pub const ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<2, 4, 1, 1, Sweep7, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = csc(x0); v4 = mul(v3, v1); lse v2 * r0; keep e0 * v4",
-        single: crate::tile::run::<1, 1, 1, 1, Sweep8, f32>,
-        double: crate::tile::run::<1, 1, 1, 1, Sweep8, f64>,
+        text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5",
+        single: crate::tile::run::<1, 2, 1, 1, Sweep8, f32>,
+        double: crate::tile::run::<1, 2, 1, 1, Sweep8, f64>,
     },
     crate::compiled::Entry {
         text: "lse x0 * r0",
@@ -318,15 +318,15 @@ impl crate::tile::Cells<2, 1, 2, 1> for Sweep4 {
 
 /// First found in airface.
 ///
-/// `v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = csc(x0); lse v2 * r0; keep e0 * v3`
+/// `v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4`
 pub struct Sweep5;
 
-impl crate::tile::Cells<1, 1, 1, 1> for Sweep5 {
+impl crate::tile::Cells<1, 2, 1, 1> for Sweep5 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(2.0) * v0;
         let v2 = F::from_f64(3.141592653589793) - v1;
@@ -334,23 +334,24 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep5 {
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 1],
-        low: &[F; 1],
+        r: &[F; 2],
+        low: &[F; 2],
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(2.0) * v0;
         let v2 = F::from_f64(3.141592653589793) - v1;
-        let v3 = F::csc(x[0]);
+        let v3 = F::max(F::min(x[0], r[1]), -r[1]);
+        let v4 = F::csc(v3);
         let e0 = F::exp2_scaled::<I>(v2, r[0], low[0], shift[0]);
-        ([e0], [e0 * v3])
+        ([e0], [e0 * v4])
     }
 }
 
@@ -428,15 +429,15 @@ impl crate::tile::Cells<2, 4, 1, 1> for Sweep7 {
 
 /// First found in qamface.
 ///
-/// `v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = csc(x0); v4 = mul(v3, v1); lse v2 * r0; keep e0 * v4`
+/// `v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5`
 pub struct Sweep8;
 
-impl crate::tile::Cells<1, 1, 1, 1> for Sweep8 {
+impl crate::tile::Cells<1, 2, 1, 1> for Sweep8 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 1], x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(6.283185307179586) - v0;
         let v2 = F::pow::<I>(v1, F::from_f64(2.0));
@@ -444,24 +445,25 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep8 {
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 1], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 1],
-        low: &[F; 1],
+        r: &[F; 2],
+        low: &[F; 2],
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(6.283185307179586) - v0;
         let v2 = F::pow::<I>(v1, F::from_f64(2.0));
-        let v3 = F::csc(x[0]);
-        let v4 = v3 * v1;
+        let v3 = F::max(F::min(x[0], r[1]), -r[1]);
+        let v4 = F::csc(v3);
+        let v5 = v4 * v1;
         let e0 = F::exp2_scaled::<I>(v2, r[0], low[0], shift[0]);
-        ([e0], [e0 * v4])
+        ([e0], [e0 * v5])
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Do {
     Apply(Op),
     /// a·b + c in one rounding, where the product is read nowhere else.
     MulAdd,
+    /// The number nearest to a between −b and b.
+    Inside,
 }
 
 /// One instruction.
@@ -214,6 +216,7 @@ impl Display for Sweep {
             let name = match instruction.what {
                 Do::Apply(op) => op.entry().name,
                 Do::MulAdd => "mul_add",
+                Do::Inside => "inside",
             };
             let _ = write!(out, "v{at} = {name}({}); ", list(&instruction.args));
         }

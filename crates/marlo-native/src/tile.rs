@@ -17,8 +17,9 @@ pub const TILE: usize = 4096;
 
 /// The least power of two that is no underflow for a sum of exponentials: below, too many terms may have been lost.
 const LEAST_SUM: f64 = 8.077935669463161e-28; // 2^-90
-/// The greatest: above, a term may have been past the greatest number.
-const GREATEST_SUM: f64 = 1.2379400392853803e27; // 2^90
+/// The greatest. What was kept will be scaled by R over the sum, and R is as small as a sample's loss: with a sum of 2^90 an R of
+/// 1e-25 would be no number of f32 any more.
+const GREATEST_SUM: f64 = 16_777_216.0; // 2^24
 
 /// How one reduction merges what it takes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -193,8 +194,7 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
             }
         }
         for a in 0..A {
-            let greatest = F::from_f64(total(Merge::Max, top[a]));
-            tile.shifts[a] = (greatest + F::from_f64(0.5)).floor();
+            tile.shifts[a] = shift_for(total(Merge::Max, top[a]));
         }
     }
     let mut given = [F::default(); A];
@@ -363,6 +363,14 @@ fn merge<F: Real>(merge: Merge, a: F, b: F) -> F {
         Merge::Max => Real::max(b, a),
         _ => a + b,
     }
+}
+
+/// The power of two that a tile's exponentials are relative to, from the greatest exponent. One past ±2²⁰ has no digits
+/// left behind the point in f32: below, as where each class has weight 0, all terms are 0 then; above, their sum is infinite.
+#[inline(always)]
+pub(crate) fn shift_for<F: Real>(greatest: f64) -> F {
+    const FARTHEST: f64 = 1_048_576.0;
+    F::from_f64((greatest + 0.5).floor().clamp(-FARTHEST, FARTHEST))
 }
 
 /// The lanes of a tile as one number: sums in a tree, in f64.

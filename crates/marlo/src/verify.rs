@@ -40,10 +40,17 @@ pub fn verify(compiled: &Compiled, source: &str, name: &str, gpu: Option<&Gpu>, 
     // terms cancel, have no digits to compare.
     let all = marlo_verify::domain::everything(loss);
     let dfdx_f64 = |loss: &Loss, batch: &Batch<f64>| numbers(Backend::Dfdx.run_by::<f64>(loss, batch, &all));
+    let native_f32 = single(Backend::Native);
+    let native_f64 =
+        |loss: &Loss, batch: &Batch<f64>| numbers(Backend::Native.run_by::<f64>(loss, batch, &all));
     let mut witnesses = vec![
         Witness { name: "dfdx", precision: Precision::F64, limit: wide, run: &dfdx_f64 },
         Witness { name: "reference", precision: Precision::F32, limit: narrow, run: &reference_f32 },
         Witness { name: "dfdx", precision: Precision::F32, limit: narrow, run: &dfdx_f32 },
+        Witness { name: "native", precision: Precision::F64, limit: wide, run: &native_f64 },
+        // Norms and sizes make logits of 10⁴, of which half a unit is 5e-4 in f32. Where a sweep forms exp(b − LSE) anew, both are
+        // rounded there.
+        Witness { name: "native", precision: Precision::F32, limit: 5.0 * narrow, run: &native_f32 },
     ];
     if gpu.is_some() {
         witnesses.push(Witness { name: "wgpu", precision: Precision::F32, limit: narrow, run: &by_gpu });

@@ -118,7 +118,14 @@ fn bad_input() {
 #[test]
 fn eval_writes_the_result() {
     let folder = folder("eval");
-    for (backend, dtype) in [("reference", "f32"), ("reference", "f64"), ("dfdx", "f32"), ("dfdx", "f64")] {
+    for (backend, dtype) in [
+        ("reference", "f32"),
+        ("reference", "f64"),
+        ("dfdx", "f32"),
+        ("dfdx", "f64"),
+        ("native", "f32"),
+        ("native", "f64"),
+    ] {
         let line = format!(
             "eval mv_arc_adaptive --cosines good.npy --labels labels.npy --set s=64 --backend {backend} --dtype {dtype} --out r.npz"
         );
@@ -186,6 +193,49 @@ fn an_input_is_a_file_or_else_numbers() {
     assert_ne!(with("--input norm=7,7.0")["losses"], read["losses"]);
 }
 
+/// States, further derivatives, inputs of rows and classes, several centres, in both precisions.
+#[test]
+fn native_gives_what_the_reference_gives() {
+    let folder = folder("native");
+    let lines = [
+        "eval memory.loss --row=0.9,0.1,-0.2 --label=0 --row=0.3,0.5,0.4 --label=1 --grad s,noise --step 3",
+        "eval inputs.loss --row=0.9,0.1,-0.2 --label=0 --row=0.3,0.5,0.4 --label=2 --input norm=0.5,2 --grad prior,norm",
+        "eval centres.loss --row=0.9,0.1,-0.2,0.4 --label=0 --row=0.3,0.5,0.4,0.6 --label=1",
+        "eval softmax --row=30,-40,1e4 --label=1",
+        "eval arcface --row=1 --label=0",
+    ];
+    for line in lines {
+        for (dtype, allowed) in [("f32", 1e-6), ("f64", 1e-12)] {
+            let by = |backend| summary(&folder, &format!("{line} --dtype {dtype} --backend {backend}"));
+            let (reference, native) = (by("reference"), by("native"));
+            assert_eq!((&native["backend"], &native["dtype"]), (&"native".into(), &dtype.into()));
+            for key in ["mean_loss", "losses", "gradient", "gradient_by", "states"] {
+                close(&reference[key], &native[key], allowed, &format!("{line}, {dtype}: {key}"));
+            }
+        }
+    }
+}
+
+/// The same numbers in the same places, relative to max(1, number).
+fn close(wanted: &serde_json::Value, found: &serde_json::Value, allowed: f64, place: &str) {
+    use serde_json::Value;
+    match (wanted, found) {
+        (Value::Array(a), Value::Array(b)) => {
+            assert_eq!(a.len(), b.len(), "{place}");
+            a.iter().zip(b).for_each(|(a, b)| close(a, b, allowed, place));
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            assert!(a.keys().eq(b.keys()), "{place}");
+            a.values().zip(b.values()).for_each(|(a, b)| close(a, b, allowed, place));
+        }
+        (Value::Number(_), Value::Number(_)) => {
+            let [a, b] = [wanted, found].map(|number| number.as_f64().expect("a number"));
+            assert!((a - b).abs() <= allowed * a.abs().max(1.0), "{place}: {b}, not {a}");
+        }
+        _ => assert_eq!(wanted, found, "{place}"),
+    }
+}
+
 #[test]
 fn what_a_step_depends_on_and_leaves_is_in_the_summary() {
     let folder = folder("steps");
@@ -197,6 +247,7 @@ fn what_a_step_depends_on_and_leaves_is_in_the_summary() {
     let state = |found: &serde_json::Value| found["states"]["t"].as_f64().expect("a state");
     assert!((state(&first) - 0.35).abs() < 1e-12, "{first}");
     assert!((state(&with("--set t=0.5 --backend dfdx")) - 0.6).abs() < 1e-12);
+    assert!((state(&with("--set t=0.5 --backend native")) - 0.6).abs() < 1e-12);
     let later = with("--step 3 --seed 7");
     assert_eq!((&later["step"], &later["seed"]), (&3.into(), &7.into()));
     let given = with("--input noise=0,0 --set s=32");

@@ -1,4 +1,4 @@
-//! A program against the numbers of an implementation, in f64.
+//! A program against the numbers of an implementation, in f64: by the reference, and by the native kernels.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -285,11 +285,15 @@ fn held(variant: &Variant, evaluation: &Evaluation, case: &mut Case<'_>, tally: 
         }
     };
     evaluation.check_by_dual_numbers(&found);
-    for pair in pairs(variant, evaluation, &found, Parts::All, case) {
-        assert!(pair.ours.iter().all(|sum| sum.value.is_finite()), "{place}: {}", pair.name);
-        infinite |= pair.theirs.iter().any(|number| !number.is_finite());
-        for at in compared(variant, case, &pair) {
-            tally.hold(&place, &pair, at, allowed(variant, &pair, at));
+    let native = evaluation.by_native();
+    for (by, found) in [("", &found), ("native ", &native)] {
+        let place = format!("{by}{place}");
+        for pair in pairs(variant, evaluation, found, Parts::All, case) {
+            assert!(pair.ours.iter().all(|sum| sum.value.is_finite()), "{place}: {}", pair.name);
+            infinite |= pair.theirs.iter().any(|number| !number.is_finite());
+            for at in compared(variant, case, &pair) {
+                tally.hold(&place, &pair, at, allowed(variant, &pair, at));
+            }
         }
     }
     infinite

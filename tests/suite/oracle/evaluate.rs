@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use marlo::eval::{Batch, Dual, evaluate, outcome, settings};
 use marlo::graph::Axis;
 use marlo::loss::{Gradient, Loss, Wrt};
+use marlo::schedule::RowProgram;
 use marlo::setting::Moment;
-use marlo::specs;
+use marlo::{native, specs};
+use marlo_native::Kernel;
 
 use super::numbers::{Case, Inputs};
 use super::table::{Given, Run};
@@ -126,22 +128,46 @@ impl Evaluation {
     /// The same on a batch that is nearly this evaluation's.
     pub(super) fn on(&self, batch: &Batch<f64>) -> Result<Found, String> {
         let found = outcome(&self.derived, batch);
+        let found = self.named(found.total, found.gradient, found.partials, found.states);
+        let all = found.gradient.iter().chain(found.partials.iter().flat_map(|p| &p.1));
+        let finite = found.loss.is_finite() && all.into_iter().all(|number| number.is_finite());
+        finite.then_some(found).ok_or_else(|| "loss or gradient is not finite".to_owned())
+    }
+
+    /// Loss and derivatives by the native kernels in f64.
+    pub(super) fn by_native(&self) -> Found {
+        let program = RowProgram::by(&self.loss, &self.further());
+        let kernel = Kernel::new(&program, &native::library());
+        let found = native::run(&kernel, &self.loss, &self.batch).expect("the kernel runs");
+        self.named(found.mean_loss, found.gradient, found.partials, found.states)
+    }
+
+    /// By which further inputs the program is differentiated: all of them.
+    fn further(&self) -> Vec<Wrt> {
+        (1..).take(self.loss.graph.inputs.len() - 1).map(Wrt::Input).collect()
+    }
+
+    /// Numbers under the names that they have in the program.
+    fn named(
+        &self,
+        loss: f64,
+        gradient: Vec<f64>,
+        partials: Vec<(Wrt, Vec<f64>)>,
+        states: Vec<f64>,
+    ) -> Found {
         let graph = &self.loss.graph;
-        let partials = found.partials.into_iter().map(|(by, values)| match by {
+        let partials = partials.into_iter().map(|(by, values)| match by {
             Wrt::Input(at) => (graph.inputs[at as usize].name.clone(), self.times(values)),
             Wrt::Param(at) => (graph.params[at as usize].name.clone(), self.times(values)),
         });
         let updates = self.derived.loss.updates.iter().map(|update| update.param as usize);
-        let states = updates.zip(found.states).map(|(at, next)| (graph.params[at].name.clone(), next));
-        let found = Found {
-            loss: self.times * found.total,
-            gradient: self.times(found.gradient),
+        let states = updates.zip(states).map(|(at, next)| (graph.params[at].name.clone(), next));
+        Found {
+            loss: self.times * loss,
+            gradient: self.times(gradient),
             partials: partials.collect(),
             states: states.collect(),
-        };
-        let all = found.gradient.iter().chain(found.partials.iter().flat_map(|p| &p.1));
-        let finite = found.loss.is_finite() && all.into_iter().all(|number| number.is_finite());
-        finite.then_some(found).ok_or_else(|| "loss or gradient is not finite".to_owned())
+        }
     }
 
     /// Numbers as many times as the code has them.

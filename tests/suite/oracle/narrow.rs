@@ -50,7 +50,8 @@ pub(super) fn variant(oracle: &Oracle, variant: &Variant, tally: &mut Tally) {
             let found = backend.run(&loss, &exact.narrow).map_err(|error| error.to_string())?;
             Ok((found.mean_loss, found.gradient))
         };
-        let mut found = vec![("reference", single(Backend::Reference)), ("dfdx", single(Backend::Dfdx))];
+        let mut found =
+            [Backend::Reference, Backend::Dfdx, Backend::Native].map(|b| (b.name(), single(b))).to_vec();
         if let Some(kernel) = &kernel {
             let outcome = kernel.run(&exact.narrow).map_err(|error| error.to_string());
             found.push(("wgpu", outcome.map(|found| (found.mean_loss, found.gradient))));

@@ -13,12 +13,42 @@
 //! by cos θ is singular, at θ = 0 and π, the product of both is not: the label's term, in which margins make it so, is
 //! computed in f64 from the vectors themselves and is bounded and right there. A vector of length 0 has no direction: its
 //! cosines are 0 and so is its gradient.
+//!
+//! ```
+//! use marlo_ir::{schedule::RowProgram, typed::{self, kinds}};
+//! use marlo_native::{Head, Library, head::{Gradients, Step}};
+//!
+//! let loss = typed::define("normface", |l| {
+//!     let s = l.param::<kinds::Scale>("s", 16.0, 1.0..=128.0);
+//!     typed::ce(typed::softmax(s * l.cos_target(), s * l.cos_other()))
+//! });
+//! let head = Head::<f32>::builder(&RowProgram::of(&loss))
+//!     .classes(3)
+//!     .dim(2)
+//!     .memory(1 << 30) // a batch that needs more forms its cosines twice
+//!     .build(&Library::of(marlo_native::shipped::ENTRIES))?;
+//!
+//! let (x, w) = ([3.0, 1.0, -1.0, 2.0], [1.0, 0.0, 0.0, 1.0, -1.0, -1.0]);
+//! let (mut losses, mut by_x, mut by_w) = ([0.0; 2], [0.0_f32; 4], [0.0; 6]);
+//! let step = Step { x: &x, w: &w, labels: &[0, 1], vectors: &[], params: &[16.0], sampled: None };
+//! let report = head.step(&step, &mut Gradients { loss: &mut losses, x: &mut by_x, w: &mut by_w })?;
+//! // Lengths don't matter to a cosine, so the gradient stands upright on its vector.
+//! assert!(report.totals.loss > 0.0 && (3.0 * by_x[0] + by_x[1]).abs() < 1e-5);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod build;
+#[allow(unsafe_code, reason = "threads share ∂L/∂W and the blocks that lie in it, each at tiles of its own")]
 mod pass;
+#[allow(unsafe_code, reason = "the matrix product takes pointers")]
 mod product;
 mod sample;
 mod target;
+#[allow(unsafe_code, reason = "functions for instructions that were detected")]
+#[allow(
+    clippy::extra_unused_type_parameters,
+    reason = "one macro makes all of them, with the instructions and without"
+)]
 mod vector;
 
 pub use build::{Builder, Mode};
@@ -170,7 +200,7 @@ impl<F: Real> Head<F> {
         let filtered = run.finish(&scalars, out.x);
         let row = plan.program.gradient.loss.row;
         for (loss, values) in out.loss.iter_mut().zip(run.values.chunks(kernel.layout.width.max(1))) {
-            *loss = F::from_f64(kernel.layout.value(&plan.graph, &scalars, values, row));
+            *loss = F::rounded(kernel.layout.value(&plan.graph, &scalars, values, row));
         }
         let sums = std::mem::take(&mut run.sums);
         let totals = kernel.totals(&scalars, run.values, rows, sums);
@@ -237,5 +267,5 @@ fn targets(plan: &Plan) -> impl Iterator<Item = (usize, marlo_ir::graph::Id)> {
 
 /// Work on each of so many rows, on all threads.
 fn each_row(values: &mut [f64], width: usize, work: impl Fn(&mut [f64]) + Sync) {
-    values.par_chunks_mut(width.max(1)).with_min_len(4).for_each(|values| work(values));
+    values.par_chunks_mut(width.max(1)).with_min_len(4).for_each(&work);
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use marlo_ir::eval::Scalar;
 use marlo_ir::graph::{Axis, Input};
 use marlo_ir::kind::Kind;
 use rayon::prelude::*;
@@ -233,7 +234,8 @@ impl<'a, F: Real> Run<'a, F> {
         };
         if let Some(pass) = swept {
             for values in self.values.chunks(width) {
-                kernel.constants(pass, scalars, values, self.constants.0, self.constants.1);
+                let constants = (&mut *self.constants.0, &mut *self.constants.1);
+                kernel.constants(pass, (scalars, values), <f64 as Scalar>::RESOLUTION, constants);
             }
         }
         let tile = tile_classes::<F>(self.head.dim).min(self.classes);

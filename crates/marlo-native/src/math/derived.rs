@@ -237,6 +237,10 @@ macro_rules! real {
                 value.clamp(f64::from($float::MIN), f64::from($float::MAX)) as $float
             }
             #[inline(always)]
+            fn rounded(value: f64) -> Self {
+                value as $float
+            }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

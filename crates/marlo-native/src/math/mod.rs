@@ -64,6 +64,8 @@ pub trait Real:
 
     /// The number nearest to an f64; what f32 can't hold becomes its greatest finite number.
     fn from_f64(value: f64) -> Self;
+    /// The number nearest to an f64, for a result: what f32 can't hold is infinite, and so can't be taken for a number.
+    fn rounded(value: f64) -> Self;
     /// The same number in f64.
     fn to_f64(self) -> f64;
 

@@ -93,7 +93,7 @@ impl Build<'_> {
         }
         let arg = match self.graph.op(id) {
             Op::Const(number) => Arg::Const(number),
-            _ if self.graph.shape(id) != Shape::Cell => Arg::Row(self.row(id, false)),
+            _ if self.graph.shape(id) != Shape::Cell => Arg::Row(self.row(RowValue::Node(id))),
             Op::Input(at, At::Other) => {
                 self.inputs.push(at as usize);
                 Arg::Input(self.inputs.len() - 1)
@@ -128,9 +128,18 @@ impl Build<'_> {
             }
             None => (Do::Apply(op), args),
         };
-        let args = args.into_iter().map(|arg| self.arg(arg)).collect();
+        let mut args: Vec<Arg> = args.into_iter().map(|arg| self.arg(arg)).collect();
+        if let (Op::Csc | Op::SinRatio, Some(cosine)) = (op, args.last_mut()) {
+            *cosine = self.inside(*cosine);
+        }
         let is_mask = self.graph.node(id).kind == Kind::Mask;
         self.push(Instruction { what, args, is_mask })
+    }
+
+    /// At ±1, 1/sin θ is taken at the nearest cosine inside; which that is the batch says.
+    fn inside(&mut self, cosine: Arg) -> Arg {
+        let limit = Arg::Row(self.row(RowValue::Inside));
+        self.push(Instruction { what: Do::Inside, args: vec![cosine, limit], is_mask: false })
     }
 
     /// An instruction, or the earlier one that is the same.
@@ -191,8 +200,7 @@ impl Build<'_> {
     }
 
     /// The place of a value of the row.
-    fn row(&mut self, id: Id, binary: bool) -> usize {
-        let wanted = RowValue { id, binary };
+    fn row(&mut self, wanted: RowValue) -> usize {
         self.rows.iter().position(|row| *row == wanted).unwrap_or_else(|| {
             self.rows.push(wanted);
             self.rows.len() - 1
@@ -205,7 +213,7 @@ impl Build<'_> {
         match product {
             None => Reduce::Lse { exponent: self.arg(term), scale: None },
             Some(product) => {
-                let scale = Some(self.row(product.of_row, true));
+                let scale = Some(self.row(RowValue::Binary(product.of_row)));
                 Reduce::Lse { exponent: self.arg(product.of_cell), scale }
             }
         }
