@@ -151,7 +151,7 @@ fn step<F: Real>(head: &Head<F>, loss: &Loss, case: &Case, sampled: Option<&[usi
     Found { loss: wide(&losses), by_x: wide(&by_x), by_w: wide(&by_w), report }
 }
 
-fn head<F: Real>(loss: &Loss, case: &Case, change: impl Fn(head::Builder) -> head::Builder) -> Head<F> {
+fn head<F: Real>(loss: &Loss, case: &Case, change: impl Fn(head::Builder<F>) -> head::Builder<F>) -> Head<F> {
     change(Head::<F>::builder(loss).classes(case.classes).dim(case.dim)).build().expect("the head is built")
 }
 

@@ -183,6 +183,14 @@ fn expression(sweep: &Sweep, instruction: &Instruction) -> String {
     let by_isa = |name: &str| format!("F::{name}::<I>({})", of(0));
     let op = match instruction.what {
         Do::MulAdd => return format!("F::mul_add::<I>({}, {}, {})", of(0), of(1), of(2)),
+        Do::Exponential { scaled } => {
+            let row = match args.get(1) {
+                Some(Arg::Row(row)) if scaled => Some(*row),
+                _ => None,
+            };
+            let (high, low) = scale_of(row);
+            return format!("F::exp2_scaled::<I>({}, {high}, {low}, {})", of(0), of(args.len() - 1));
+        }
         Do::Inside => return format!("F::max(F::min({0}, {1}), -{1})", of(0), of(1)),
         Do::Apply(op) => op,
     };

@@ -130,7 +130,7 @@ unsafe fn work<F: Real, I: Isa>(
             // SAFETY: the chunk lies in the tile.
             let cells = unsafe { load(tile, start, arrays, places) };
             for (at, instruction) in sweep.body.iter().enumerate().filter(|(at, _)| ready.exponents[*at]) {
-                step::<F, I>(instruction, arrays, places, at, tile.rows);
+                step::<F, I>(instruction, arrays, places, at, (tile.rows, tile.low));
             }
             for (reduce, top) in sweep.reductions.iter().zip(lanes.iter_mut()) {
                 if let Reduce::Lse { exponent, scale } = reduce {
@@ -154,7 +154,7 @@ unsafe fn work<F: Real, I: Isa>(
             if ready.sides[at].is_some_and(|(mask, side)| wholly[mask] == Some(!side)) {
                 continue;
             }
-            step::<F, I>(instruction, arrays, places, at, tile.rows);
+            step::<F, I>(instruction, arrays, places, at, (tile.rows, tile.low));
             if ready.asked[at] {
                 wholly[at] = one_value(&arrays[inputs + at]);
             }
@@ -361,7 +361,7 @@ fn step<F: Real, I: Isa>(
     arrays: &mut [Chunk<F>],
     places: &[*const Chunk<F>],
     at: usize,
-    rows: &[F],
+    (rows, lows): (&[F], &[F]),
 ) {
     let (before, out) = arrays.split_at_mut(places.len() + at);
     let out = &mut out[0];
@@ -373,6 +373,17 @@ fn step<F: Real, I: Isa>(
     let truth = |on: bool| if on { one } else { zero };
     match instruction.what {
         Do::MulAdd => each!(out, |a, b, c| a.mul_add::<I>(b, c), arg(0), arg(1), arg(2)),
+        Do::Exponential { scaled } => {
+            let (high, low) = match instruction.args.get(1) {
+                Some(Arg::Row(row)) if scaled => (rows[*row], lows[*row]),
+                _ => F::LOG2_E,
+            };
+            let shift = match instruction.args.last() {
+                Some(Arg::Row(row)) => rows[*row],
+                _ => F::default(),
+            };
+            each!(out, |z| F::exp2_scaled::<I>(z, high, low, shift), arg(0));
+        }
         Do::Inside => each!(out, |a, b| a.min(b).max(-b), arg(0), arg(1)),
         Do::Apply(op) => match op {
             Op::Neg => each!(out, |a| -a, arg(0)),

@@ -14,7 +14,7 @@ use crate::isa::Instructions;
 use crate::math::Real;
 use crate::plan::{Act, Pass, Plan, RowValue};
 use crate::row::{Places, Scratch, most_tiles, work};
-use crate::rows::{Layout, Line, compute_scalars};
+use crate::rows::{End, Layout, Line, compute_scalars};
 use crate::tile::{Compiled, Shifts, Tile};
 
 /// The inputs of a batch.
@@ -206,6 +206,11 @@ impl<F: Real> Kernel<F> {
             let parts = in_two_parts(match *wanted {
                 RowValue::Node(id) => value(id),
                 RowValue::Binary(id) => value(id) * std::f64::consts::LOG2_E,
+                RowValue::Shift(lse) => self.layout.end(values, lse, End::Shift),
+                RowValue::Share(lse) => match self.layout.end(values, lse, End::Sum) {
+                    sum if sum > 0.0 => 1.0 / sum,
+                    _ => 0.0,
+                },
                 RowValue::Inside => 1.0 - resolution,
             });
             rows.push(parts.0);

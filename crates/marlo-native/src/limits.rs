@@ -10,7 +10,10 @@ use rayon::prelude::*;
 
 use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
-use crate::tile::{TILE, WIDTH};
+use crate::tile::WIDTH;
+
+/// The numbers of a tile: they and their exponentials stay in the first-level cache.
+const TILE: usize = 2048;
 
 /// How a copy writes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

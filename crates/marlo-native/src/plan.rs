@@ -112,6 +112,10 @@ pub(crate) enum RowValue {
     Node(Id),
     /// A node, times log₂e.
     Binary(Id),
+    /// The power of two that a log-sum-exp is given relative to: LSE = ln(sum·2^shift).
+    Shift(Id),
+    /// 1/sum of a log-sum-exp, 0 where there is no term.
+    Share(Id),
     /// The greatest cosine that the batch can tell from 1.
     Inside,
 }
@@ -120,7 +124,7 @@ impl RowValue {
     /// The node.
     pub(crate) fn node(self) -> Option<Id> {
         match self {
-            RowValue::Node(id) | RowValue::Binary(id) => Some(id),
+            RowValue::Node(id) | RowValue::Binary(id) | RowValue::Shift(id) | RowValue::Share(id) => Some(id),
             RowValue::Inside => None,
         }
     }

@@ -38,9 +38,9 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<2, 1, 1, 0, Sweep6, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = mul(x0, x1); v1 = mul(r0, x0); v2 = mul(v1, x1); v3 = sub(v2, r1); v4 = exp(v3); v5 = mul(v0, v4); v6 = mul(r2, x1); v7 = mul(v6, v4); v8 = div(v7, r3); sum v5; write v8",
-        single: crate::tile::run::<2, 4, 1, 1, Sweep7, f32>,
-        double: crate::tile::run::<2, 4, 1, 1, Sweep7, f64>,
+        text: "v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6",
+        single: crate::tile::run::<2, 5, 1, 1, Sweep7, f32>,
+        double: crate::tile::run::<2, 5, 1, 1, Sweep7, f64>,
     },
     crate::compiled::Entry {
         text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5",
@@ -53,9 +53,9 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 1, 1, 0, Sweep9, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = mul_add(r0, x0, r1); v1 = exp(v0); v2 = mul(x0, v1); v3 = mul(r2, v1); v4 = div(v3, r3); sum v2; write v4",
-        single: crate::tile::run::<1, 4, 1, 1, Sweep10, f32>,
-        double: crate::tile::run::<1, 4, 1, 1, Sweep10, f64>,
+        text: "v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4",
+        single: crate::tile::run::<1, 5, 1, 1, Sweep10, f32>,
+        double: crate::tile::run::<1, 5, 1, 1, Sweep10, f64>,
     },
     crate::compiled::Entry {
         text: "v0 = cos_angle(r1, 0.0, x0); lse v0 * r0; keep e0",
@@ -123,9 +123,9 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 0, 1, 0, Sweep23, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = sub(r0, x0); v1 = sub(x0, r2); v2 = exp(v1); v3 = mul(r1, v2); v4 = sub(v3, r3); v5 = div(v4, r4); sum v0; write v5",
-        single: crate::tile::run::<1, 5, 1, 1, Sweep24, f32>,
-        double: crate::tile::run::<1, 5, 1, 1, Sweep24, f64>,
+        text: "v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5",
+        single: crate::tile::run::<1, 6, 1, 1, Sweep24, f32>,
+        double: crate::tile::run::<1, 6, 1, 1, Sweep24, f64>,
     },
     crate::compiled::Entry {
         text: "v0 = pow(x0, 2.0); v1 = div(x0, r0); sum v0; write v1",
@@ -390,40 +390,38 @@ impl crate::tile::Cells<2, 1, 1, 0> for Sweep6 {
 
 /// First found in l_softmax.
 ///
-/// `v0 = mul(x0, x1); v1 = mul(r0, x0); v2 = mul(v1, x1); v3 = sub(v2, r1); v4 = exp(v3); v5 = mul(v0, v4); v6 = mul(r2, x1); v7 = mul(v6, v4); v8 = div(v7, r3); sum v5; write v8`
+/// `v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6`
 pub struct Sweep7;
 
-impl crate::tile::Cells<2, 4, 1, 1> for Sweep7 {
+impl crate::tile::Cells<2, 5, 1, 1> for Sweep7 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 2]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 2]) -> [F; 1] {
         [F::default()]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 2]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 2]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 4],
-        _low: &[F; 4],
+        r: &[F; 5],
+        low: &[F; 5],
         _shift: &[F; 1],
         x: [F; 2],
     ) -> ([F; 1], [F; 1]) {
         let v0 = x[0] * x[1];
-        let v1 = r[0] * x[0];
-        let v2 = v1 * x[1];
-        let v3 = v2 - r[1];
-        let v4 = F::exp::<I>(v3);
-        let v5 = v0 * v4;
-        let v6 = r[2] * x[1];
-        let v7 = v6 * v4;
-        let v8 = v7 / r[3];
-        ([v5], [v8])
+        let v1 = F::exp2_scaled::<I>(v0, r[0], low[0], r[1]);
+        let v2 = r[2] * v1;
+        let v3 = v0 * v2;
+        let v4 = r[3] * x[1];
+        let v5 = v4 * v2;
+        let v6 = v5 / r[4];
+        ([v3], [v6])
     }
 }
 
@@ -500,35 +498,35 @@ impl crate::tile::Cells<1, 1, 1, 0> for Sweep9 {
 
 /// First found in sphereface_annealed.
 ///
-/// `v0 = mul_add(r0, x0, r1); v1 = exp(v0); v2 = mul(x0, v1); v3 = mul(r2, v1); v4 = div(v3, r3); sum v2; write v4`
+/// `v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4`
 pub struct Sweep10;
 
-impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
+impl crate::tile::Cells<1, 5, 1, 1> for Sweep10 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> [F; 1] {
         [F::default()]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 4],
-        _low: &[F; 4],
+        r: &[F; 5],
+        low: &[F; 5],
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = F::mul_add::<I>(r[0], x[0], r[1]);
-        let v1 = F::exp::<I>(v0);
+        let v0 = F::exp2_scaled::<I>(x[0], r[0], low[0], r[1]);
+        let v1 = r[2] * v0;
         let v2 = x[0] * v1;
-        let v3 = r[2] * v1;
-        let v4 = v3 / r[3];
+        let v3 = r[3] * v1;
+        let v4 = v3 / r[4];
         ([v2], [v4])
     }
 }
@@ -1019,36 +1017,36 @@ impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
 
 /// First found in label_smoothing.
 ///
-/// `v0 = sub(r0, x0); v1 = sub(x0, r2); v2 = exp(v1); v3 = mul(r1, v2); v4 = sub(v3, r3); v5 = div(v4, r4); sum v0; write v5`
+/// `v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5`
 pub struct Sweep24;
 
-impl crate::tile::Cells<1, 5, 1, 1> for Sweep24 {
+impl crate::tile::Cells<1, 6, 1, 1> for Sweep24 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> [F; 1] {
         [F::default()]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 5],
-        _low: &[F; 5],
+        r: &[F; 6],
+        _low: &[F; 6],
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = r[0] - x[0];
-        let v1 = x[0] - r[2];
-        let v2 = F::exp::<I>(v1);
+        let v1 = F::exp2_scaled::<I>(x[0], F::LOG2_E.0, F::LOG2_E.1, r[2]);
+        let v2 = r[3] * v1;
         let v3 = r[1] * v2;
-        let v4 = v3 - r[3];
-        let v5 = v4 / r[4];
+        let v4 = v3 - r[4];
+        let v5 = v4 / r[5];
         ([v0], [v5])
     }
 }

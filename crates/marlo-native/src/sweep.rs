@@ -30,6 +30,11 @@ pub enum Do {
     MulAdd,
     /// The number nearest to a between −b and b.
     Inside,
+    /// exp(z·r)·2^−shift for a value r of the row that is given times log₂e and in two parts; without one, of z itself.
+    Exponential {
+        /// Is there an r?
+        scaled: bool,
+    },
 }
 
 /// One instruction.
@@ -148,7 +153,11 @@ impl Sweep {
     /// The mask whose sides are worth a look at each chunk of cells: one that saves a function, not a sum.
     pub fn split(&self) -> Option<usize> {
         let is_costly = |at: usize| {
-            let Do::Apply(op) = self.body[at].what else { return false };
+            let op = match self.body[at].what {
+                Do::Apply(op) => op,
+                Do::Exponential { .. } => return true,
+                Do::MulAdd | Do::Inside => return false,
+            };
             !matches!(
                 op,
                 Op::Neg
@@ -217,6 +226,8 @@ impl Display for Sweep {
                 Do::Apply(op) => op.entry().name,
                 Do::MulAdd => "mul_add",
                 Do::Inside => "inside",
+                Do::Exponential { scaled: true } => "exp_scaled",
+                Do::Exponential { scaled: false } => "exp_shifted",
             };
             let _ = write!(out, "v{at} = {name}({}); ", list(&instruction.args));
         }

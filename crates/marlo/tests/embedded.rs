@@ -126,8 +126,10 @@ fn a_loss_of_a_macro_is_compiled() {
 
 #[test]
 fn a_head_takes_an_embedded_loss() {
-    let program = WRITTEN.program();
-    let build = |library: &Library| Head::<f64>::builder(&program).classes(70).dim(3).build::<f64>(library);
+    let written = WRITTEN.loss();
+    let build = |library: &Library| {
+        Head::<f64>::builder(&written).classes(70).dim(3).library(library.clone()).build()
+    };
     let number = |at: usize| ((at * 37 % 101) as f64 - 50.0) / 50.0;
     let (x, w): (Vec<f64>, Vec<f64>) = ((0..6).map(number).collect(), (6..216).map(number).collect());
     let run = |library: &Library| {

@@ -1,5 +1,6 @@
 //! Building a head.
 
+use std::marker::PhantomData;
 use std::sync::Mutex;
 
 use marlo_ir::loss::Loss;
@@ -23,7 +24,7 @@ pub enum Mode {
 
 /// What a head is made of.
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct Builder<F> {
     program: RowProgram,
     library: Library,
     classes: usize,
@@ -31,10 +32,11 @@ pub struct Builder {
     memory: Option<usize>,
     low_memory: bool,
     filter: Option<f64>,
+    precision: PhantomData<F>,
 }
 
-impl Builder {
-    pub(super) fn new(loss: &Loss) -> Builder {
+impl<F: Real> Builder<F> {
+    pub(super) fn new(loss: &Loss) -> Builder<F> {
         Builder {
             program: RowProgram::of(loss),
             library: Library::shipped(),
@@ -43,6 +45,7 @@ impl Builder {
             memory: None,
             low_memory: false,
             filter: None,
+            precision: PhantomData,
         }
     }
 
@@ -101,7 +104,7 @@ impl Builder {
     ///
     /// # Errors
     /// When there is no class, an embedding has no length, or the filter's bound is no number above 0.
-    pub fn build<F: Real>(self) -> Result<Head<F>, NativeError> {
+    pub fn build(self) -> Result<Head<F>, NativeError> {
         if self.classes == 0 || self.dim == 0 {
             return Err(NativeError::NoHead { classes: self.classes, dim: self.dim });
         }

@@ -15,18 +15,18 @@
 //! cosines are 0 and so is its gradient.
 //!
 //! ```
-//! use marlo_ir::{schedule::RowProgram, typed::{self, kinds}};
-//! use marlo_native::{Head, Library, head::{Gradients, Step}};
+//! use marlo_ir::typed::{self, kinds};
+//! use marlo_native::{Head, head::{Gradients, Step}};
 //!
 //! let loss = typed::define("normface", |l| {
 //!     let s = l.param::<kinds::Scale>("s", 16.0, 1.0..=128.0);
 //!     typed::ce(typed::softmax(s * l.cos_target(), s * l.cos_other()))
 //! });
-//! let head = Head::<f32>::builder(&RowProgram::of(&loss))
+//! let head = Head::<f32>::builder(&loss)
 //!     .classes(3)
 //!     .dim(2)
 //!     .memory(1 << 30) // a batch that needs more forms its cosines twice
-//!     .build(&Library::of(marlo_native::shipped::ENTRIES))?;
+//!     .build()?;
 //!
 //! let (x, w) = ([3.0, 1.0, -1.0, 2.0], [1.0, 0.0, 0.0, 1.0, -1.0, -1.0]);
 //! let (mut losses, mut by_x, mut by_w) = ([0.0; 2], [0.0_f32; 4], [0.0; 6]);
@@ -133,7 +133,7 @@ pub struct Filtered {
 
 impl<F: Real> Head<F> {
     /// Starts building a head.
-    pub fn builder(loss: &Loss) -> Builder {
+    pub fn builder(loss: &Loss) -> Builder<F> {
         Builder::new(loss)
     }
 

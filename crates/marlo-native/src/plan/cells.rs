@@ -32,8 +32,10 @@ pub(super) struct Kept {
 
 /// Plans one sweep. Values of the row that it needs beyond those of the program are added to the graph.
 pub(super) fn pass(graph: &mut Graph, reductions: &[Id], wanted: Wanted<'_>, number: usize) -> Pass {
-    let products: Vec<(Id, Option<Product>)> =
-        reductions.iter().map(|id| (*id, product(graph, *id))).collect();
+    let products: Vec<(Id, Option<Product>)> = reductions
+        .iter()
+        .map(|&id| (id, term_of_lse(graph, id).and_then(|term| product(graph, term))))
+        .collect();
     let term = |(id, product): &(Id, Option<Product>)| product.map_or(graph.args(*id)[0], |p| p.of_cell);
     let terms: Vec<Id> = products.iter().map(term).collect();
     let uses = uses(graph, &terms, &wanted);
@@ -111,6 +113,9 @@ impl Build<'_> {
         {
             return self.affine(affine);
         }
+        if let Some(exponential) = self.exponential(op, id) {
+            return exponential;
+        }
         let args = self.graph.args(id).to_vec();
         if let Some(select) = self.over_a_choice(op, &args) {
             return self.arg(select);
@@ -134,6 +139,32 @@ impl Build<'_> {
         }
         let is_mask = self.graph.node(id).kind == Kind::Mask;
         self.push(Instruction { what, args, is_mask })
+    }
+
+    /// exp(b − LSE), from the two parts of the log-sum-exp: as one number of this precision it would lack digits.
+    fn exponential(&mut self, op: Op, id: Id) -> Option<Arg> {
+        let difference = *self.graph.args(id).first()?;
+        let (term, lse) = match self.graph.args(difference) {
+            [term, lse] if op == Op::Exp && self.graph.op(difference) == Op::Sub => (*term, *lse),
+            _ => return None,
+        };
+        if self.graph.op(lse) != Op::LseK || self.graph.shape(term) != Shape::Cell {
+            return None;
+        }
+        let product = product(self.graph, term);
+        let mut args = vec![self.arg(product.map_or(term, |product| product.of_cell))];
+        if let Some(product) = product {
+            args.push(Arg::Row(self.row(RowValue::Binary(product.of_row))));
+        }
+        args.push(Arg::Row(self.row(RowValue::Shift(lse))));
+        let what = Do::Exponential { scaled: product.is_some() };
+        let exponential = self.push(Instruction { what, args, is_mask: false });
+        let share = Arg::Row(self.row(RowValue::Share(lse)));
+        Some(self.push(Instruction {
+            what: Do::Apply(Op::Mul),
+            args: vec![share, exponential],
+            is_mask: false,
+        }))
     }
 
     /// At ±1, 1/sin θ is taken at the nearest cosine inside; which that is the batch says.
@@ -227,13 +258,15 @@ struct Product {
     of_cell: Id,
 }
 
-/// The term of a log-sum-exp as a product, with all factors of the row in one.
-fn product(graph: &mut Graph, reduction: Id) -> Option<Product> {
-    if graph.op(reduction) != Op::LseK {
-        return None;
-    }
+/// The term of a reduction that is a log-sum-exp.
+fn term_of_lse(graph: &Graph, reduction: Id) -> Option<Id> {
+    (graph.op(reduction) == Op::LseK).then(|| graph.args(reduction)[0])
+}
+
+/// An exponent as a product, with all factors of the row in one.
+fn product(graph: &mut Graph, term: Id) -> Option<Product> {
     let (mut of_row, mut of_cell) = (None, None);
-    let mut open = vec![(graph.args(reduction)[0], false)];
+    let mut open = vec![(term, false)];
     while let Some((id, divides)) = open.pop() {
         let args = graph.args(id).to_vec();
         let is_cell = graph.shape(id) == Shape::Cell;

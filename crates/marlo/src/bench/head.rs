@@ -45,7 +45,7 @@ impl<'a> HeadCase<'a> {
         loss: &Loss,
         embeddings: &'a Embeddings,
         seed: u64,
-        change: impl Fn(Builder) -> Builder,
+        change: impl Fn(Builder<f32>) -> Builder<f32>,
     ) -> Result<HeadCase<'a>, BenchError> {
         if loss.graph.centres() > 1 {
             return Err(BenchError::Centres { loss: loss.name.clone(), centres: loss.graph.centres() });

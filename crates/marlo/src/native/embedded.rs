@@ -114,7 +114,7 @@ impl marlo_lang::Library for Embedded {
 /// use marlo::native::Head;
 ///
 /// let loss = marlo::loss!("loss cube(s: Scale = 30) { ce(softmax(s * cos[y] ^ 3, s * cos[k])) }");
-/// let head = Head::<f32>::builder(&loss.program()).classes(1000).dim(64).build::<f32>(&loss.library()).unwrap();
+/// let head = Head::<f32>::builder(&loss.loss()).classes(1000).dim(64).library(loss.library()).build().unwrap();
 /// assert_eq!(head.classes(), 1000);
 /// ```
 ///

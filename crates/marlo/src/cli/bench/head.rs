@@ -21,7 +21,7 @@ impl Bench<'_> {
         }
         let mut cases = Vec::new();
         for loss in &self.losses {
-            let case = |change: &dyn Fn(Builder) -> Builder| {
+            let case = |change: &dyn Fn(Builder<f32>) -> Builder<f32>| {
                 HeadCase::new(loss, &embeddings, self.args.seed, change)
             };
             cases.push((loss.name.clone(), case(&|builder| builder)?));
