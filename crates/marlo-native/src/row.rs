@@ -255,6 +255,9 @@ impl<F: Real> Places<'_, F> {
             let line = self.gradients[matrix].wrapping_add(row * self.inputs.stride);
             let run = scratch.runs.as_ptr().wrapping_add(number * classes);
             let kept = if self.through_runs() { run } else { line.cast_const() };
+            let following = (row + 1).min(self.inputs.labels.len() - 1);
+            let next = self.matrices[matrix].wrapping_add(following * self.inputs.stride);
+            let next = self.through_runs().then_some(next);
             let share = scale.lse.map(|lse| {
                 let end = |end: End| layout.end(values, lse, end);
                 (kernel.plan.lse_place(lse), end(End::Shift), end(End::Sum))
@@ -272,10 +275,9 @@ impl<F: Real> Places<'_, F> {
                 };
                 let (factor, offset) = (F::from_f64(factor), F::from_f64(offset));
                 let (from, to) = (kept.wrapping_add(start), line.wrapping_add(start));
+                let next = next.map(|next| next.wrapping_add(start));
                 // SAFETY: both lie in the row.
-                unsafe {
-                    stream::scale(kernel.instructions, self.through_runs(), from, to, cells, factor, offset);
-                }
+                unsafe { stream::scale(kernel.instructions, next, from, to, cells, factor, offset) };
             }
         }
     }

@@ -4,14 +4,15 @@ use crate::isa::Instructions;
 use crate::math::{Fused, Isa, Plain, Real};
 use crate::tile::WIDTH;
 
-/// Writes `kept·factor + offset` for a run of cells; past the caches where `streams` says so and the machine can.
+/// Writes `kept·factor + offset` for a run of cells; past the caches where there is a row to come, `next`, whose cells are
+/// fetched meanwhile: memory reads and writes at once, and the sweep over that row finds them in the cache.
 ///
 /// # Safety
 /// This machine has the instructions; `from` can be read and `to` written at all cells; they are the same place, or places
 /// apart.
 pub(crate) unsafe fn scale<F: Real>(
     instructions: Instructions,
-    streams: bool,
+    next: Option<*const F>,
     from: *const F,
     to: *mut F,
     cells: usize,
@@ -22,9 +23,13 @@ pub(crate) unsafe fn scale<F: Real>(
     unsafe {
         match instructions {
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx512 if streams => x86::stream512(from, to, cells, factor, offset),
+            Instructions::Avx512 if next.is_some() => {
+                x86::stream512(next.unwrap_or(from), from, to, cells, factor, offset)
+            }
             #[cfg(target_arch = "x86_64")]
-            Instructions::Avx2 if streams => x86::stream256(from, to, cells, factor, offset),
+            Instructions::Avx2 if next.is_some() => {
+                x86::stream256(next.unwrap_or(from), from, to, cells, factor, offset)
+            }
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 => x86::scale512(from, to, cells, factor, offset),
             #[cfg(target_arch = "x86_64")]
@@ -48,16 +53,23 @@ unsafe fn plain<F: Real, I: Isa>(from: *const F, to: *mut F, cells: usize, facto
         // SAFETY: as above.
         unsafe { to.add(start).cast::<[F; WIDTH]>().write_unaligned(chunk) };
     }
-    for at in whole..cells {
-        // SAFETY: as the caller says.
-        unsafe { to.add(at).write(from.add(at).read().mul_add::<I>(factor, offset)) };
+    if whole < cells {
+        let mut chunk = [F::default(); WIDTH];
+        // SAFETY: the last cells lie in the run.
+        unsafe { from.add(whole).copy_to_nonoverlapping(chunk.as_mut_ptr(), cells - whole) };
+        for cell in &mut chunk {
+            *cell = cell.mul_add::<I>(factor, offset);
+        }
+        // SAFETY: as above.
+        unsafe { to.add(whole).copy_from_nonoverlapping(chunk.as_ptr(), cells - whole) };
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        _mm_sfence, _mm256_castsi256_ps, _mm256_stream_ps, _mm512_castsi512_ps, _mm512_stream_ps,
+        _MM_HINT_T1, _mm_prefetch, _mm_sfence, _mm256_castsi256_ps, _mm256_stream_ps, _mm512_castsi512_ps,
+        _mm512_stream_ps,
     };
     use std::mem::transmute_copy;
 
@@ -82,7 +94,14 @@ mod x86 {
 
     /// A store past the caches takes a whole line of 64 bytes; what stands before and after is stored as usual.
     #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    pub(super) unsafe fn stream512<F: Real>(from: *const F, to: *mut F, cells: usize, factor: F, offset: F) {
+    pub(super) unsafe fn stream512<F: Real>(
+        next: *const F,
+        from: *const F,
+        to: *mut F,
+        cells: usize,
+        factor: F,
+        offset: F,
+    ) {
         let lanes = 64 / size_of::<F>();
         let first = before_line(to, cells);
         let lines = (cells - first) / lanes;
@@ -95,6 +114,7 @@ mod x86 {
                 for lane in 0..lanes {
                     block[lane] = from.add(at + lane).read().mul_add::<Fused>(factor, offset);
                 }
+                _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(at).cast());
                 _mm512_stream_ps(to.add(at).cast(), _mm512_castsi512_ps(transmute_copy(&block)));
             }
             let done = first + lines * lanes;
@@ -105,7 +125,14 @@ mod x86 {
 
     /// The same by halves of a line.
     #[target_feature(enable = "avx2,fma")]
-    pub(super) unsafe fn stream256<F: Real>(from: *const F, to: *mut F, cells: usize, factor: F, offset: F) {
+    pub(super) unsafe fn stream256<F: Real>(
+        next: *const F,
+        from: *const F,
+        to: *mut F,
+        cells: usize,
+        factor: F,
+        offset: F,
+    ) {
         let lanes = 32 / size_of::<F>();
         let first = before_line(to, cells);
         let halves = (cells - first) / lanes;
@@ -118,6 +145,7 @@ mod x86 {
                 for lane in 0..lanes {
                     block[lane] = from.add(at + lane).read().mul_add::<Fused>(factor, offset);
                 }
+                _mm_prefetch::<_MM_HINT_T1>(next.wrapping_add(at).cast());
                 _mm256_stream_ps(to.add(at).cast(), _mm256_castsi256_ps(transmute_copy(&block)));
             }
             let done = first + halves * lanes;

@@ -163,11 +163,13 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
     let (mut rows, mut low) = ([F::default(); R], [F::default(); R]);
     rows.copy_from_slice(tile.rows);
     low.copy_from_slice(tile.low);
+    // What is left of the last chunk is copied, and worked through with all its lanes.
     let whole = tile.cells / WIDTH * WIDTH;
+    let count = tile.cells - whole;
     let mut rest = [[F::default(); WIDTH]; X];
-    if whole < tile.cells {
-        // SAFETY: the rest lies in the tile.
-        unsafe { load_rest(tile.inputs, whole, tile.cells - whole, &mut rest) };
+    if count > 0 {
+        // SAFETY: they lie in the tile.
+        unsafe { load_rest(tile.inputs, whole, count, &mut rest) };
     }
     let rest_places = places_of(&rest);
     if shifts == Shifts::Own {
@@ -184,9 +186,9 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
             }
             top = next;
         }
-        if whole < tile.cells {
+        if count > 0 {
             for lane in 0..WIDTH {
-                // SAFETY: the copied rest; lanes past it hold its first cell.
+                // SAFETY: the copied cells; lanes past them hold the first.
                 let values = S::exponents::<F, I>(&rows, unsafe { cell(&rest_places, lane) });
                 for a in 0..A {
                     top[a][lane] = Real::max(values[a], top[a][lane]);
@@ -199,11 +201,10 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
     }
     let mut given = [F::default(); A];
     given.copy_from_slice(tile.shifts);
+    let neutral = S::MERGES.map(|merge| if merge == Merge::Max { F::LEAST } else { F::default() });
     let mut lanes = [[F::default(); WIDTH]; A];
     for a in 0..A {
-        if S::MERGES[a] == Merge::Max {
-            lanes[a] = [F::LEAST; WIDTH];
-        }
+        lanes[a] = [neutral[a]; WIDTH];
     }
     for start in (0..whole).step_by(WIDTH) {
         let x = places::<X, F>(tile.inputs, start);
@@ -233,28 +234,27 @@ unsafe fn work<const X: usize, const R: usize, const A: usize, const O: usize, S
             unsafe { tile.outputs[o].add(start).cast::<[F; WIDTH]>().write_unaligned(written[o]) };
         }
     }
-    if whole < tile.cells {
-        let count = tile.cells - whole;
+    if count > 0 {
         let mut written = [[F::default(); WIDTH]; O];
         let mut taken = [[F::default(); WIDTH]; A];
         for lane in 0..WIDTH {
-            // SAFETY: the copied rest.
+            // SAFETY: the copied cells; lanes past them hold the first, and are left out.
             let (values, writes) =
                 S::cell::<2, F, I>(&rows, &low, &given, unsafe { cell(&rest_places, lane) });
             for a in 0..A {
-                taken[a][lane] = values[a];
+                taken[a][lane] = if lane < count { values[a] } else { neutral[a] };
             }
             for o in 0..O {
                 written[o][lane] = writes[o];
             }
         }
         for a in 0..A {
-            for lane in 0..count {
+            for lane in 0..WIDTH {
                 lanes[a][lane] = merge(S::MERGES[a], lanes[a][lane], taken[a][lane]);
             }
         }
         for o in 0..O {
-            // SAFETY: the rest lies in the tile.
+            // SAFETY: they lie in the tile.
             unsafe { tile.outputs[o].add(whole).copy_from_nonoverlapping(written[o].as_ptr(), count) };
         }
     }
