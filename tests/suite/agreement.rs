@@ -272,26 +272,33 @@ fn wgpu_refuses_a_row_that_does_not_fit() {
 /// Raw logits that are large: what is to be added to the greatest one is not swallowed by it.
 #[test]
 fn large_logits_keep_the_digits_of_their_differences() {
-    let run = |loss: &Loss, logits: &[f64]| {
+    // `cancelled`: how much larger than the gradient the terms are that cancel in it.
+    let run = |loss: &Loss, logits: &[f64], cancelled: f64| {
         let narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
         let params = settings(loss, None);
         let batch = Batch::<f32>::new(loss, 4, narrow, &[0, 3], vec![], params).expect("valid");
         let found = marlo::agree::compare(loss, &batch, &batch.convert(), gpu()).expect("every backend runs");
-        assert!(found.backends.iter().all(|b| b.loss.max(b.gradient) < 1e-6), "{found:#?}");
+        let holds = |b: &marlo::agree::Distance| b.loss < 1e-6 && b.gradient < 1e-6 * cancelled;
+        assert!(found.backends.iter().all(holds), "{found:#?}");
         Backend::Reference.run(loss, &batch.convert::<f64>()).expect("finite")
     };
     // Between passes over the rows too, and in the difference of two.
-    for text in [
-        "top[i](ce(softmax(logit[y], logit[k])), 0.5)",
-        "tanh(lse[k](logit[k]) - lse[k](if logit[k] > logit[y] then logit[k] else logit[k] - 1)) + logit[y] / 10000",
+    for (text, cancelled) in [
+        ("top[i](ce(softmax(logit[y], logit[k])), 0.5)", 1.0),
+        // The two have the same probabilities, up to 0.7, where the rest of the gradient is 5e-5.
+        (
+            "tanh(lse[k](logit[k]) - lse[k](if logit[k] > logit[y] then logit[k] else logit[k] - 1)) + logit[y] / 10000",
+            1e4,
+        ),
     ] {
         let loss = marlo::compile(&format!("loss large() {{ {text} }}"), &marlo::lang::Empty);
         run(
             &loss.expect("the program is right").loss,
             &[3e4, 3e4 - 3.0, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e4, 1e4, 9e3],
+            cancelled,
         );
     }
-    let found = run(&spec("softmax"), &[3e4, 3e4, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e5, 1e5, -1e5]);
+    let found = run(&spec("softmax"), &[3e4, 3e4, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e5, 1e5, -1e5], 1.0);
     assert!((found.loss[0] - (2.0 + (-1.0_f64).exp() + (-2.0_f64).exp()).ln()).abs() < 1e-14);
     assert_eq!(&found.gradient[4..], [0.0, 0.25, 0.25, -0.5]);
     // Past 2^20 the native kernels have no power of two for a term, and say so instead of giving another number.

@@ -121,6 +121,8 @@ impl Layout {
                 layout.leaves.push((slot, leaf));
             }
         }
+        // A loss whose rows have no value has rows still.
+        layout.width = layout.width.max(1);
         layout
     }
 

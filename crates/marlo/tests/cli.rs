@@ -199,7 +199,7 @@ fn native_gives_what_the_reference_gives() {
     let folder = folder("native");
     let lines = [
         "eval memory.loss --row=0.9,0.1,-0.2 --label=0 --row=0.3,0.5,0.4 --label=1 --grad s,noise --step 3",
-        "eval inputs.loss --row=0.9,0.1,-0.2 --label=0 --row=0.3,0.5,0.4 --label=2 --input norm=0.5,2 --grad prior,norm",
+        "eval inputs.loss --row=0.9,0.1,-0.2 --label=0 --row=0.3,0.5,0.4 --label=2 --input norm=0.5,2 --input prior=0.2,0.3,0.5 --input margin=0.1,0.2,0.3 --grad prior,norm",
         "eval centres.loss --row=0.9,0.1,-0.2,0.4 --label=0 --row=0.3,0.5,0.4,0.6 --label=1",
         "eval softmax --row=30,-40,1e4 --label=1",
         "eval arcface --row=1 --label=0",
