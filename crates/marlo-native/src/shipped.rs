@@ -43,7 +43,7 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<2, 5, 1, 1, Sweep7, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5",
+        text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = mul(v1, v1); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5",
         single: crate::tile::run::<1, 2, 1, 1, Sweep8, f32>,
         double: crate::tile::run::<1, 2, 1, 1, Sweep8, f64>,
     },
@@ -68,7 +68,7 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<3, 1, 1, 3, Sweep12, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = pow(v1, 2.0); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5",
+        text: "v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5",
         single: crate::tile::run::<1, 4, 1, 1, Sweep13, f32>,
         double: crate::tile::run::<1, 4, 1, 1, Sweep13, f64>,
     },
@@ -128,7 +128,7 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
         double: crate::tile::run::<1, 6, 1, 1, Sweep24, f64>,
     },
     crate::compiled::Entry {
-        text: "v0 = pow(x0, 2.0); v1 = div(x0, r0); sum v0; write v1",
+        text: "v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1",
         single: crate::tile::run::<1, 1, 1, 1, Sweep25, f32>,
         double: crate::tile::run::<1, 1, 1, 1, Sweep25, f64>,
     },
@@ -427,7 +427,7 @@ impl crate::tile::Cells<2, 5, 1, 1> for Sweep7 {
 
 /// First found in qamface.
 ///
-/// `v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = pow(v1, 2.0); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5`
+/// `v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = mul(v1, v1); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5`
 pub struct Sweep8;
 
 impl crate::tile::Cells<1, 2, 1, 1> for Sweep8 {
@@ -438,7 +438,7 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep8 {
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(6.283185307179586) - v0;
-        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v2 = v1 * v1;
         [v2 * r[0]]
     }
 
@@ -456,7 +456,7 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep8 {
     ) -> ([F; 1], [F; 1]) {
         let v0 = F::acos::<I>(x[0]);
         let v1 = F::from_f64(6.283185307179586) - v0;
-        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v2 = v1 * v1;
         let v3 = F::max(F::min(x[0], r[1]), -r[1]);
         let v4 = F::csc(v3);
         let v5 = v4 * v1;
@@ -607,7 +607,7 @@ impl crate::tile::Cells<3, 1, 1, 3> for Sweep12 {
 
 /// First found in arcnegface.
 ///
-/// `v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = pow(v1, 2.0); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5`
+/// `v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5`
 pub struct Sweep13;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
@@ -618,7 +618,7 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
         let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
         let v1 = x[0] - r[2];
-        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v2 = v1 * v1;
         let v3 = v2 / r[3];
         let v4 = -v3;
         let v5 = F::exp::<I>(v4);
@@ -641,7 +641,7 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
     ) -> ([F; 1], [F; 1]) {
         let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
         let v1 = x[0] - r[2];
-        let v2 = F::pow::<I>(v1, F::from_f64(2.0));
+        let v2 = v1 * v1;
         let v3 = v2 / r[3];
         let v4 = -v3;
         let v5 = F::exp::<I>(v4);
@@ -1053,7 +1053,7 @@ impl crate::tile::Cells<1, 6, 1, 1> for Sweep24 {
 
 /// First found in p2sgrad.
 ///
-/// `v0 = pow(x0, 2.0); v1 = div(x0, r0); sum v0; write v1`
+/// `v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1`
 pub struct Sweep25;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
@@ -1077,7 +1077,7 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = F::pow::<I>(x[0], F::from_f64(2.0));
+        let v0 = x[0] * x[0];
         let v1 = x[0] / r[0];
         ([v0], [v1])
     }
