@@ -119,7 +119,11 @@ impl Build<'_> {
         let args = self.graph.args(id).to_vec();
         if op == Op::Pow && self.graph.constant(args[1]) == Some(2.0) {
             let base = self.arg(args[0]);
-            return self.push(Instruction { what: Do::Apply(Op::Mul), args: vec![base, base], is_mask: false });
+            return self.push(Instruction {
+                what: Do::Apply(Op::Mul),
+                args: vec![base, base],
+                is_mask: false,
+            });
         }
         if let Some(select) = self.over_a_choice(op, &args) {
             return self.arg(select);
