@@ -272,42 +272,69 @@ fn wgpu_refuses_a_row_that_does_not_fit() {
 /// Raw logits that are large: what is to be added to the greatest one is not swallowed by it.
 #[test]
 fn large_logits_keep_the_digits_of_their_differences() {
-    // `cancelled`: how much larger than the gradient the terms are that cancel in it.
-    let run = |loss: &Loss, logits: &[f64], cancelled: f64| {
+    let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
+    // Every backend but native, and what tells how native is in f32.
+    let run = |loss: &Loss, logits: &[f64]| {
         let narrow: Vec<f32> = logits.iter().map(|&z| z as f32).collect();
-        let params = settings(loss, None);
-        let batch = Batch::<f32>::new(loss, 4, narrow, &[0, 3], vec![], params).expect("valid");
-        let found = marlo::agree::compare(loss, &batch, &batch.convert(), gpu()).expect("every backend runs");
-        let holds = |b: &marlo::agree::Distance| b.loss < 1e-6 && b.gradient < 1e-6 * cancelled;
-        assert!(found.backends.iter().all(holds), "{found:#?}");
-        Backend::Reference.run(loss, &batch.convert::<f64>()).expect("finite")
+        let batch = Batch::<f32>::new(loss, 4, narrow, &[0, 3], vec![], settings(loss, None)).expect("valid");
+        let exact = Backend::Reference.run(loss, &batch.convert::<f64>()).expect("finite");
+        let off = |found: &Outcome<f64>| distance(&exact, &found.loss, &found.gradient, 4, 1e-300);
+        let single =
+            |found: Outcome<f32>| distance(&exact, &wide(&found.loss), &wide(&found.gradient), 4, 1e-300);
+        let mut all = vec![
+            ("dfdx f64", off(&Backend::Dfdx.run(loss, &batch.convert::<f64>()).expect("dfdx runs"))),
+            ("dfdx f32", single(Backend::Dfdx.run(loss, &batch).expect("dfdx runs"))),
+            ("reference f32", single(Backend::Reference.run(loss, &batch).expect("finite"))),
+        ];
+        if let Some(gpu) = gpu() {
+            all.push(("wgpu f32", single(marlo::backend::on_gpu(gpu, loss, &batch).expect("wgpu runs"))));
+        }
+        assert!(all.iter().all(|backend| backend.1 < 1e-6), "{all:?}");
+        let double = Backend::Native.run(loss, &batch.convert::<f64>()).map(|found| off(&found));
+        (exact.clone(), double, Backend::Native.run(loss, &batch).map(single))
     };
-    // Between passes over the rows too, and in the difference of two.
-    for (text, cancelled) in [
-        ("top[i](ce(softmax(logit[y], logit[k])), 0.5)", 1.0),
-        // The two have the same probabilities, up to 0.7, where the rest of the gradient is 5e-5.
+    // Between passes over the rows too, and in the difference of two. There native rounds each probability in f32, up to
+    // 0.7, where the rest of the gradient is 5e-5; the others take equal ones from each other.
+    for (text, limit) in [
+        ("top[i](ce(softmax(logit[y], logit[k])), 0.5)", 1e-6),
         (
             "tanh(lse[k](logit[k]) - lse[k](if logit[k] > logit[y] then logit[k] else logit[k] - 1)) + logit[y] / 10000",
-            1e4,
+            1e-3,
         ),
     ] {
         let loss = marlo::compile(&format!("loss large() {{ {text} }}"), &marlo::lang::Empty);
-        run(
-            &loss.expect("the program is right").loss,
-            &[3e4, 3e4 - 3.0, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e4, 1e4, 9e3],
-            cancelled,
-        );
+        let loss = loss.expect("the program is right").loss;
+        let (_, double, single) = run(&loss, &[3e4, 3e4 - 3.0, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e4, 1e4, 9e3]);
+        assert!(double.expect("native runs") < 1e-6 && single.expect("native runs") < limit, "{text}");
     }
-    let found = run(&spec("softmax"), &[3e4, 3e4, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e5, 1e5, -1e5], 1.0);
+    let (found, ..) = run(&spec("softmax"), &[3e4, 3e4, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e30, 1e30, -1e30]);
     assert!((found.loss[0] - (2.0 + (-1.0_f64).exp() + (-2.0_f64).exp()).ln()).abs() < 1e-14);
     assert_eq!(&found.gradient[4..], [0.0, 0.25, 0.25, -0.5]);
-    // Past 2^20 the native kernels have no power of two for a term, and say so instead of giving another number.
+    let (_, double, single) = run(&spec("softmax"), &[3e4, 3e4, 3e4 - 1.0, 3e4 - 2.0, 7.0, 1e5, 1e5, -1e5]);
+    assert!(double.expect("native runs") < 1e-6 && single.expect("native runs") < 1e-6);
+}
+
+/// Past 2²⁰ the native kernels have no power of two for a term, above or below, and say so instead of giving another number.
+#[test]
+fn native_refuses_logits_that_it_has_no_digits_for() {
     let loss = spec("softmax");
-    let batch = Batch::<f64>::new(&loss, 3, vec![7.0, 1e30, -1e30], &[2], vec![], settings(&loss, None));
-    let batch = batch.expect("valid");
-    for backend in [Backend::Reference, Backend::Dfdx] {
-        assert_eq!(backend.run(&loss, &batch).expect("finite").gradient, [0.0, 1.0, -1.0]);
+    let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs().max(1e-30);
+    for logits in [[7.0, 1e30, -1e30], [0.0, -1e7, -1e7 - 1.0], [-1e7, 5.0, -1e7 - 1.0], [-1e9, -1e9, -1e9]] {
+        for label in 0..3 {
+            let batch = Batch::<f64>::new(&loss, 3, logits.to_vec(), &[label], vec![], settings(&loss, None));
+            let batch = batch.expect("valid");
+            let exact = Backend::Reference.run(&loss, &batch).expect("finite");
+            let single = Backend::Native.run(&loss, &batch.convert::<f32>()).map(|found| {
+                (f64::from(found.loss[0]), found.gradient.iter().map(|&g| f64::from(g)).collect::<Vec<f64>>())
+            });
+            let double = Backend::Native.run(&loss, &batch).map(|found| (found.loss[0], found.gradient));
+            for (value, gradient) in [single, double].into_iter().flatten() {
+                assert!(close(value, exact.loss[0]), "{logits:?}, {label}: {value}, {:?}", exact.loss);
+                let all = gradient.iter().zip(&exact.gradient).all(|(a, b)| close(*a, *b));
+                assert!(all, "{logits:?}, {label}: {gradient:?}, {:?}", exact.gradient);
+            }
+        }
     }
-    assert!(Backend::Native.run(&loss, &batch).is_err());
-    assert!(Backend::Native.run(&loss, &batch.convert::<f32>()).is_err());
+    let far = Batch::<f32>::new(&loss, 2, vec![-1e9, -1e9], &[0], vec![], settings(&loss, None));
+    assert!(Backend::Native.run(&loss, &far.expect("valid")).is_err());
 }

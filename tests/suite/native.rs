@@ -8,6 +8,7 @@ use marlo::eval::{Batch, Scalar};
 use marlo::loss::{Loss, Wrt};
 use marlo::schedule::RowProgram;
 use marlo::{Backend, Outcome, native, sample, specs};
+use marlo_native::emit::Emitted;
 use marlo_native::isa::Instructions;
 use marlo_native::math::Real;
 use marlo_native::{Inputs, Kernel, Library, Outputs};
@@ -19,28 +20,13 @@ use crate::programs::{Allow, drawn, program};
 
 /// The sweeps of all shipped losses as Rust, each once.
 fn shipped_sweeps() -> String {
-    let (mut structs, mut entries, mut texts) = (String::new(), String::new(), Vec::new());
+    let mut emitted = Emitted::new("crate");
     for shipped in specs::ALL {
-        for sweep in marlo_native::emit::sweeps(&RowProgram::of(&spec(shipped.name))) {
-            let text = sweep.to_string();
-            if text.is_empty() || texts.contains(&text) {
-                continue;
-            }
-            let name = format!("Sweep{}", texts.len());
-            structs += &format!(
-                "\n/// First found in {}.\n///\n{}",
-                shipped.name,
-                marlo_native::emit::cells(&sweep, &name, "crate")
-            );
-            entries += &format!(
-                "    {},\n",
-                marlo_native::emit::entry(&sweep, &name, "crate").replace('\n', "\n    ")
-            );
-            texts.push(text);
-        }
+        emitted.add(&RowProgram::of(&spec(shipped.name)));
     }
     format!(
-        "//! The sweeps of the shipped losses, compiled. Generated from `specs/`; do not edit.\n\n/// Every sweep, each once.\npub static ENTRIES: &[crate::compiled::Entry] = &[\n{entries}];\n{structs}"
+        "//! The sweeps of the shipped losses, compiled. Generated from `specs/`; do not edit.\n\n/// Every sweep, each once.\npub static ENTRIES: &[crate::compiled::Entry] = &[\n{}];\n{}",
+        emitted.entries, emitted.structs
     )
 }
 
@@ -60,7 +46,7 @@ fn shipped_sweeps_are_compiled() {
 }
 
 fn kernel<F: Real>(loss: &Loss, instructions: Instructions) -> Kernel<F> {
-    kernel_of(loss, &native::library(), instructions)
+    kernel_of(loss, &Library::shipped(), instructions)
 }
 
 fn kernel_of<F: Real>(loss: &Loss, library: &Library, instructions: Instructions) -> Kernel<F> {
@@ -69,7 +55,7 @@ fn kernel_of<F: Real>(loss: &Loss, library: &Library, instructions: Instructions
 
 /// The two ways of running a sweep: compiled where it is one of a shipped loss, and interpreted.
 fn ways() -> [(&'static str, Library); 2] {
-    [("compiled", native::library()), ("interpreted", Library::empty())]
+    [("compiled", Library::shipped()), ("interpreted", Library::empty())]
 }
 
 fn wide<F: Real>(values: &[F]) -> Vec<f64> {

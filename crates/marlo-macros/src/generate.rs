@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use marlo_ir::schedule::RowProgram;
 use marlo_lang::{Diagnostic, Library, render};
+use marlo_native::emit::Emitted;
 use marlo_specs::Shipped;
 
 use crate::program::include;
@@ -83,17 +84,9 @@ fn compiled(text: &str, source: &str, folder: Option<PathBuf>) -> Result<String,
             return Err(found.into_iter().filter(Diagnostic::is_error).map(wrong).collect());
         }
     };
-    let (mut structs, mut entries, mut texts) = (String::new(), String::new(), Vec::new());
-    for sweep in marlo_native::emit::sweeps(&RowProgram::of(&loss)) {
-        let text = sweep.to_string();
-        if text.is_empty() || texts.contains(&text) {
-            continue;
-        }
-        let name = format!("Sweep{}", texts.len());
-        structs += &marlo_native::emit::cells(&sweep, &name, ROOT);
-        entries += &format!("{}, ", marlo_native::emit::entry(&sweep, &name, ROOT));
-        texts.push(text);
-    }
+    let mut emitted = Emitted::new(ROOT);
+    emitted.add(&RowProgram::of(&loss));
+    let Emitted { structs, entries, .. } = emitted;
     let mut imports = String::new();
     for (name, path) in library.beside.borrow().iter() {
         let unreadable = |error| vec![Wrong::plain(format!("`{}` can't be read: {error}", path.display()))];

@@ -1,10 +1,9 @@
 //! Elementary functions over numbers that stay in the first-level cache, with every set of instructions of this machine.
-#![allow(unsafe_code)] // Functions for instructions that the machine may lack.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use marlo_native::isa::Instructions;
-use marlo_native::math::{Fused, Isa, Plain, Real};
+use marlo_native::isa::{Instructions, Job};
+use marlo_native::math::{Isa, Real};
 
 fn main() {
     divan::main();
@@ -18,24 +17,18 @@ macro_rules! functions {
         mod $name {
             use super::*;
 
-            #[inline(always)]
-            fn all<F: Real, I: Isa>(from: &[F; COUNT], to: &mut [F; COUNT]) {
-                for at in 0..COUNT {
-                    let $x = from[at];
-                    to[at] = $value;
+            struct All<'a, F>(&'a [F; COUNT], &'a mut [F; COUNT]);
+
+            impl<F: Real> Job for All<'_, F> {
+                type Output = ();
+
+                #[inline(always)]
+                fn run<I: Isa>(self) {
+                    for at in 0..COUNT {
+                        let $x = self.0[at];
+                        self.1[at] = $value;
+                    }
                 }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-            fn avx512<F: Real>(from: &[F; COUNT], to: &mut [F; COUNT]) {
-                all::<F, Fused>(from, to);
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2<F: Real>(from: &[F; COUNT], to: &mut [F; COUNT]) {
-                all::<F, Fused>(from, to);
             }
 
             #[divan::bench(types = [f32, f64], args = Instructions::available())]
@@ -44,17 +37,7 @@ macro_rules! functions {
                 let from: [F; COUNT] = std::array::from_fn(|at| F::from_f64(f64::from($low as f32) + at as f64 * step));
                 let mut to = [F::default(); COUNT];
                 bencher.counter(ItemsCount::new(COUNT)).bench_local(|| {
-                    let (from, to) = (black_box(&from), black_box(&mut to));
-                    match instructions {
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: these are instructions that the machine has.
-                        Instructions::Avx512 => unsafe { avx512(from, to) },
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: the same.
-                        Instructions::Avx2 => unsafe { avx2(from, to) },
-                        _ if cfg!(target_arch = "aarch64") => all::<F, Fused>(from, to),
-                        _ => all::<F, Plain>(from, to),
-                    }
+                    instructions.run(All(black_box(&from), black_box(&mut to)));
                 });
             }
         }

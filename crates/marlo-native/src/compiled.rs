@@ -4,18 +4,35 @@ use std::collections::HashMap;
 
 use crate::math::Real;
 use crate::sweep::Sweep;
-use crate::tile::Compiled;
+use crate::tile::{Cells, Compiled, run};
 
 /// A compiled sweep.
 #[derive(Copy, Clone, Debug)]
 pub struct Entry {
-    /// The sweep's text: see [`Sweep`]'s `Display`.
-    pub text: &'static str,
-    /// Its loop in f32.
-    pub single: Compiled<f32>,
-    /// Its loop in f64.
-    pub double: Compiled<f64>,
+    text: &'static str,
+    /// How many inputs, values of the row, reductions and writes its loop has.
+    sizes: [usize; 4],
+    pub(crate) single: Compiled<f32>,
+    pub(crate) double: Compiled<f64>,
 }
+
+impl Entry {
+    /// The loops over cells that S computes. `text` is the sweep's, see its `Display`: the two are written together by
+    /// [`crate::emit`], and a text that says something else finds the wrong loop.
+    pub const fn of<const X: usize, const R: usize, const A: usize, const O: usize, S>(
+        text: &'static str,
+    ) -> Entry
+    where
+        S: Cells<X, R, A, O>,
+    {
+        let (single, double) = (run::<X, R, A, O, S, f32>, run::<X, R, A, O, S, f64>);
+        Entry { text, sizes: [X, R, A, O], single, double }
+    }
+}
+
+/// The loop of a compiled sweep in one precision.
+#[derive(Debug)]
+pub struct Code<F>(pub(crate) Compiled<F>);
 
 /// Compiled sweeps.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +65,9 @@ impl Library {
 
     /// The compiled loop of a sweep.
     pub(crate) fn find<F: Real>(&self, sweep: &Sweep) -> Option<Compiled<F>> {
-        self.entries.get(sweep.to_string().as_str()).map(F::compiled)
+        let sizes = [sweep.inputs, sweep.rows, sweep.reductions.len(), sweep.writes.len()];
+        let entry = self.entries.get(sweep.to_string().as_str());
+        // A loop trusts the tile to have what it reads, so whatever its text says the sizes must be the sweep's.
+        entry.filter(|entry| entry.sizes == sizes).map(|entry| F::compiled(entry).0)
     }
 }

@@ -5,11 +5,11 @@
 use std::fmt::Write as _;
 
 use marlo_ir::op::Op;
+use marlo_ir::schedule::RowProgram;
 
 use crate::interpret::merge;
 use crate::plan::Plan;
 use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
-use marlo_ir::schedule::RowProgram;
 
 /// The sweeps that a program runs, in order.
 pub fn sweeps(program: &RowProgram) -> Vec<Sweep> {
@@ -98,16 +98,45 @@ impl {root}::tile::Cells<{inputs}, {rows}, {reductions}, {writes}> for {name} {{
 }
 
 /// The entry of a compiled sweep in a [`crate::Library`].
-pub fn entry(sweep: &Sweep, name: &str, root: &str) -> String {
-    let sizes =
-        format!("{}, {}, {}, {}", sweep.inputs, sweep.rows, sweep.reductions.len(), sweep.writes.len());
-    let run = |precision: &str| format!("{root}::tile::run::<{sizes}, {name}, {precision}>");
-    format!(
-        "{root}::compiled::Entry {{\n    text: {:?},\n    single: {},\n    double: {},\n}}",
-        sweep.to_string(),
-        run("f32"),
-        run("f64")
-    )
+fn entry(sweep: &Sweep, name: &str, root: &str) -> String {
+    let (reductions, writes) = (sweep.reductions.len(), sweep.writes.len());
+    let sizes = format!("{}, {}, {reductions}, {writes}", sweep.inputs, sweep.rows);
+    format!("{root}::compiled::Entry::of::<{sizes}, {name}>({:?})", sweep.to_string())
+}
+
+/// The sweeps of some programs as Rust, each once.
+#[derive(Clone, Debug, Default)]
+pub struct Emitted {
+    /// The path of this crate where the text will stand.
+    root: String,
+    texts: Vec<String>,
+    /// The structs that compute cells, `Sweep0`, `Sweep1`, and so on.
+    pub structs: String,
+    /// Their entries, an expression and a comma each.
+    pub entries: String,
+}
+
+impl Emitted {
+    /// None yet, for a place where this crate is called `root`.
+    pub fn new(root: &str) -> Emitted {
+        Emitted { root: root.to_owned(), ..Emitted::default() }
+    }
+
+    /// Adds the sweeps of a program that are not there yet, with a comment on where they were found.
+    pub fn add(&mut self, program: &RowProgram) {
+        for pass in Plan::of(program).sweeps() {
+            let text = pass.sweep.to_string();
+            if text.is_empty() || self.texts.contains(&text) {
+                continue;
+            }
+            let name = format!("Sweep{}", self.texts.len());
+            let found = &program.gradient.loss.name;
+            self.structs +=
+                &format!("\n/// First found in {found}.\n///\n{}", cells(&pass.sweep, &name, &self.root));
+            self.entries += &format!("    {},\n", entry(&pass.sweep, &name, &self.root));
+            self.texts.push(text);
+        }
+    }
 }
 
 fn list(texts: impl Iterator<Item = String>) -> String {
@@ -161,7 +190,12 @@ fn value(arg: Arg) -> String {
     match arg {
         Arg::Input(at) => format!("x[{at}]"),
         Arg::Row(at) => format!("r[{at}]"),
-        Arg::Const(number) => format!("F::from_f64({:?})", number.get()),
+        Arg::Const(number) => match number.get() {
+            number if number.is_finite() => format!("F::from_f64({number:?})"),
+            // Of a program that leaves its domain everywhere.
+            number if number.is_nan() => "F::rounded(f64::NAN)".to_owned(),
+            number => format!("F::rounded(f64::INFINITY * {:?})", number.signum()),
+        },
         Arg::Value(at) => format!("v{at}"),
     }
 }

@@ -5,8 +5,8 @@
 
 use marlo_ir::op::Op;
 
-use crate::isa::Instructions;
-use crate::math::{Fused, Isa, Plain, Real};
+use crate::isa::{Instructions, Job};
+use crate::math::{Isa, Real};
 use crate::sweep::{Arg, Do, Instruction, Reduce, Sweep, Write};
 use crate::tile::{Merge, Shifts, Tile, WIDTH, shift_for, total};
 
@@ -56,8 +56,7 @@ impl Interpreted {
     /// Runs the sweep over a tile with the given instructions.
     ///
     /// # Safety
-    /// This machine has the instructions. The tile has what the sweep reads and writes, and each input can be read and
-    /// each output written at all of its cells.
+    /// The tile has what the sweep reads and writes, and each input can be read and each output written at all of its cells.
     pub(crate) unsafe fn run<F: Real>(
         &self,
         instructions: Instructions,
@@ -65,42 +64,26 @@ impl Interpreted {
         shifts: Shifts,
         registers: &mut Registers<F>,
     ) {
-        // SAFETY: as the caller says.
-        unsafe {
-            match instructions {
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx512 => avx512(self, tile, shifts, registers),
-                #[cfg(target_arch = "x86_64")]
-                Instructions::Avx2 => avx2(self, tile, shifts, registers),
-                _ if cfg!(target_arch = "aarch64") => work::<F, Fused>(self, tile, shifts, registers),
-                _ => work::<F, Plain>(self, tile, shifts, registers),
-            }
-        }
+        instructions.run(Loop { ready: self, tile, shifts, registers });
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn avx512<F: Real>(
-    ready: &Interpreted,
-    tile: &mut Tile<'_, F>,
+/// A sweep over a tile that has what [`Interpreted::run`] asks for.
+struct Loop<'t, 'a, F> {
+    ready: &'t Interpreted,
+    tile: &'t mut Tile<'a, F>,
     shifts: Shifts,
-    registers: &mut Registers<F>,
-) {
-    // SAFETY: as the caller of `run` says.
-    unsafe { work::<F, Fused>(ready, tile, shifts, registers) }
+    registers: &'t mut Registers<F>,
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<F: Real>(
-    ready: &Interpreted,
-    tile: &mut Tile<'_, F>,
-    shifts: Shifts,
-    registers: &mut Registers<F>,
-) {
-    // SAFETY: as the caller of `run` says.
-    unsafe { work::<F, Fused>(ready, tile, shifts, registers) }
+impl<F: Real> Job for Loop<'_, '_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: `Interpreted::run` made it, and its caller said so.
+        unsafe { work::<F, I>(self.ready, self.tile, self.shifts, self.registers) }
+    }
 }
 
 type Chunk<F> = [F; CHUNK];
@@ -521,6 +504,7 @@ fn written<F: Real>(
 /// A number as one of this precision and what is left.
 #[inline(always)]
 pub(crate) fn in_two_parts<F: Real>(value: f64) -> (F, F) {
-    let high = F::from_f64(value);
-    (high, F::from_f64(value - high.to_f64()))
+    let high = F::rounded(value);
+    let left = value - high.to_f64();
+    (high, if left.is_finite() { F::rounded(left) } else { F::default() })
 }

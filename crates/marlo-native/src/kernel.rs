@@ -14,7 +14,7 @@ use crate::isa::Instructions;
 use crate::math::Real;
 use crate::plan::{Act, Pass, Plan, RowValue};
 use crate::row::{Places, Scratch, most_tiles, work};
-use crate::rows::{End, Layout, Line, compute_scalars};
+use crate::row_values::{End, Layout, Line, compute_scalars};
 use crate::tile::{Compiled, Shifts, Tile};
 
 /// The inputs of a batch.
@@ -107,12 +107,8 @@ impl<F: Real> Kernel<F> {
     }
 
     /// The same with fewer instructions than the machine has, to test and to compare.
-    ///
-    /// # Panics
-    /// When the machine does not have them.
     #[must_use]
     pub fn with_instructions(mut self, instructions: Instructions) -> Kernel<F> {
-        assert!(Instructions::available().contains(&instructions), "no {} here", instructions.name());
         self.instructions = instructions;
         self
     }
@@ -208,8 +204,8 @@ impl<F: Real> Kernel<F> {
                 RowValue::Binary(id) => value(id) * std::f64::consts::LOG2_E,
                 RowValue::Shift(lse) => self.layout.end(values, lse, End::Shift),
                 RowValue::Share(lse) => match self.layout.end(values, lse, End::Sum) {
-                    sum if sum > 0.0 => 1.0 / sum,
-                    _ => 0.0,
+                    0.0 => 0.0,
+                    sum => 1.0 / sum,
                 },
                 RowValue::Inside => 1.0 - resolution,
             });
@@ -281,7 +277,8 @@ impl<F: Real> Kernel<F> {
             false => Err(NativeError::TooShort { what: what.to_owned(), wanted, found }),
         };
         least("the stride", classes, inputs.stride)?;
-        let cells = (rows - 1) * inputs.stride + classes;
+        // Too large to be counted is too large for any array.
+        let cells = (rows - 1).saturating_mul(inputs.stride).saturating_add(classes);
         let matrices = self.plan.matrices();
         if !inputs.matrices.is_empty() {
             wanted("matrices", matrices, inputs.matrices.len())?;
@@ -318,13 +315,13 @@ fn give_back<T>(pool: &Mutex<Vec<T>>, one: T) {
 }
 
 /// One of a pool, which goes back to it in the end.
-struct Lent<'a, T: Default> {
-    one: T,
+pub(crate) struct Lent<'a, T: Default> {
+    pub(crate) one: T,
     pool: &'a Mutex<Vec<T>>,
 }
 
 impl<'a, T: Default> Lent<'a, T> {
-    fn of(pool: &'a Mutex<Vec<T>>) -> Self {
+    pub(crate) fn of(pool: &'a Mutex<Vec<T>>) -> Self {
         Lent { one: taken(pool), pool }
     }
 }

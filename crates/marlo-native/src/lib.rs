@@ -25,7 +25,7 @@
 //!     let m = l.param::<kinds::Cosine>("m", 0.35, 0.0..=1.0);
 //!     typed::ce(typed::softmax(s * (l.cos_target() - m), s * l.cos_other()))
 //! });
-//! let kernel = Kernel::<f32>::new(&RowProgram::of(&loss), &Library::of(marlo_native::shipped::ENTRIES));
+//! let kernel = Kernel::<f32>::new(&RowProgram::of(&loss), &Library::shipped());
 //! assert!(kernel.is_compiled()); // its one sweep is arcface's, too
 //!
 //! let cosines = [0.6, 0.2, -0.1, 0.0, 0.1, 0.7];
@@ -51,6 +51,7 @@ pub mod error;
 pub mod head;
 #[allow(unsafe_code, reason = "reads and writes the cells of a tile through its pointers")]
 mod interpret;
+#[allow(unsafe_code, reason = "calls functions for instructions that were detected")]
 pub mod isa;
 #[allow(unsafe_code, reason = "hands tiles that lie in checked slices to the loops over them")]
 pub mod kernel;
@@ -61,8 +62,11 @@ mod merged;
 mod plan;
 #[allow(unsafe_code, reason = "threads share the batch's arrays, each at rows of its own")]
 mod row;
-mod rows;
-#[allow(unsafe_code, reason = "stores past the caches, and functions for instructions that were detected")]
+mod row_values;
+#[allow(
+    unsafe_code,
+    reason = "what is scaled in place has one place for both, and stores go past the caches"
+)]
 mod stream;
 #[rustfmt::skip]
 #[allow(clippy::approx_constant, reason = "a generated file has its numbers in full")]

@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use rayon::prelude::*;
 
-use crate::isa::Instructions;
+use crate::isa::{Instructions, Job, Set};
 use crate::math::{Fused, Isa, Plain, Real};
 use crate::tile::WIDTH;
 
@@ -34,13 +34,13 @@ const PIECE: usize = 1 << 16;
 pub fn copy(instructions: Instructions, from: &[f32], to: &mut [f32], stores: Stores) {
     assert_eq!(from.len(), to.len(), "a copy has the length of its source");
     let streams = stores == Stores::Streaming;
-    to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE)).for_each(|(to, from)| match instructions {
+    to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE)).for_each(|(to, from)| match instructions.set() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `Instructions` are those that were found on this machine.
-        Instructions::Avx512 => unsafe { x86::copy512(from, to, streams) },
+        Set::Avx512 => unsafe { x86::copy512(from, to, streams) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: the same.
-        Instructions::Avx2 => unsafe { x86::copy256(from, to, streams) },
+        Set::Avx2 => unsafe { x86::copy256(from, to, streams) },
         _ => copy_plain(from, to),
     });
 }
@@ -60,24 +60,13 @@ const TILES: usize = 8;
 pub fn exponentials(instructions: Instructions, cells: u64) -> u64 {
     let each = (TILE * TILES) as u64;
     let pieces = cells.div_ceil(each);
-    let sum: f64 = (0..pieces).into_par_iter().map(|_| exponentials_of_piece(instructions)).sum();
+    let sum: f64 = (0..pieces).into_par_iter().map(|_| instructions.run(Exponentials)).sum();
     black_box(sum);
     pieces * each
 }
 
 /// Makes whole tiles of them; their sum.
-fn exponentials_of_piece(instructions: Instructions) -> f64 {
-    match instructions {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `Instructions` are those that were found on this machine.
-        Instructions::Avx512 => unsafe { x86::exponentials512() },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the same.
-        Instructions::Avx2 => unsafe { x86::exponentials256() },
-        _ if cfg!(target_arch = "aarch64") => exponentials_by::<Fused>(),
-        _ => exponentials_by::<Plain>(),
-    }
-}
+struct Exponentials;
 
 /// The numbers of a tile, and their exponentials.
 struct Tile {
@@ -85,26 +74,30 @@ struct Tile {
     out: [f32; TILE],
 }
 
-#[inline(always)]
-fn exponentials_by<I: Isa>() -> f64 {
-    let mut tile = Tile { x: std::array::from_fn(|at| -8.0 + at as f32 / 256.0), out: [0.0; TILE] };
-    let mut lanes = [0.0; WIDTH];
-    for _ in 0..TILES {
-        // Nothing is known of the tile, so each pass is made.
-        let Tile { x, out } = black_box(&mut tile);
-        for (x, out) in x.chunks_exact(WIDTH).zip(out.chunks_exact_mut(WIDTH)) {
-            // Arrays of its own alias nothing: see `crate::tile`.
-            let chunk: [f32; WIDTH] = std::array::from_fn(|lane| x[lane]);
-            let mut found = [0.0; WIDTH];
-            for lane in 0..WIDTH {
-                found[lane] = Real::exp::<I>(chunk[lane]);
-                lanes[lane] += found[lane];
+impl Job for Exponentials {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<I: Isa>(self) -> f64 {
+        let mut tile = Tile { x: std::array::from_fn(|at| -8.0 + at as f32 / 256.0), out: [0.0; TILE] };
+        let mut lanes = [0.0; WIDTH];
+        for _ in 0..TILES {
+            // Nothing is known of the tile, so each pass is made.
+            let Tile { x, out } = black_box(&mut tile);
+            for (x, out) in x.chunks_exact(WIDTH).zip(out.chunks_exact_mut(WIDTH)) {
+                // Arrays of its own alias nothing: see `crate::tile`.
+                let chunk: [f32; WIDTH] = std::array::from_fn(|lane| x[lane]);
+                let mut found = [0.0; WIDTH];
+                for lane in 0..WIDTH {
+                    found[lane] = Real::exp::<I>(chunk[lane]);
+                    lanes[lane] += found[lane];
+                }
+                out.copy_from_slice(&found);
             }
-            out.copy_from_slice(&found);
         }
+        black_box(&tile.out);
+        lanes.iter().map(|lane| f64::from(*lane)).sum()
     }
-    black_box(&tile.out);
-    lanes.iter().map(|lane| f64::from(*lane)).sum()
 }
 
 /// Chains of multiplications and additions that hang on nothing else: enough to hide how long one takes.
@@ -114,21 +107,21 @@ const STEPS: usize = 4096;
 
 /// Does at least that many multiplications and additions in registers, f32; gives back how many it did.
 pub fn multiply_adds(instructions: Instructions, operations: u64) -> u64 {
-    let lanes = match instructions {
-        Instructions::Avx512 => 16,
-        Instructions::Avx2 => 8,
-        Instructions::Baseline => 4,
+    let lanes = match instructions.set() {
+        Set::Avx512 => 16,
+        Set::Avx2 => 8,
+        Set::Baseline => 4,
     };
     let each = (2 * CHAINS * STEPS * lanes) as u64;
     let pieces = operations.div_ceil(each);
     (0..pieces).into_par_iter().for_each(|_| {
-        black_box(match instructions {
+        black_box(match instructions.set() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Instructions` are those that were found on this machine.
-            Instructions::Avx512 => unsafe { x86::chains512() },
+            Set::Avx512 => unsafe { x86::chains512() },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the same.
-            Instructions::Avx2 => unsafe { x86::chains256() },
+            Set::Avx2 => unsafe { x86::chains256() },
             _ if cfg!(target_arch = "aarch64") => chains::<Fused>(),
             _ => chains::<Plain>(),
         });
@@ -152,7 +145,7 @@ mod x86 {
     use std::arch::x86_64::*;
     use std::hint::black_box;
 
-    use super::{CHAINS, Fused, STEPS, copy_plain, exponentials_by};
+    use super::{CHAINS, STEPS, copy_plain};
 
     /// The numbers before the first whole line of the cache, and those of whole lines after them.
     fn lines(to: &mut [f32]) -> (usize, usize) {
@@ -198,16 +191,6 @@ mod x86 {
         }
         copy_plain(&from[first + whole..], &mut to[first + whole..]);
         _mm_sfence();
-    }
-
-    #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-    pub(super) fn exponentials512() -> f64 {
-        exponentials_by::<Fused>()
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub(super) fn exponentials256() -> f64 {
-        exponentials_by::<Fused>()
     }
 
     #[target_feature(enable = "avx512f,avx2,fma")]
@@ -261,7 +244,7 @@ mod tests {
         let mean = (1.0 - (-8.0f64).exp()) / 8.0;
         let each = (TILE * TILES) as u64;
         for instructions in Instructions::available() {
-            let found = exponentials_of_piece(instructions) / each as f64;
+            let found = instructions.run(Exponentials) / each as f64;
             assert!((found / mean - 1.0).abs() < 0.01, "{instructions:?}: {found}, not {mean}");
             assert_eq!(exponentials(instructions, 2 * each + 1), 3 * each);
         }

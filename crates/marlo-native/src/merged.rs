@@ -3,7 +3,7 @@
 use marlo_ir::eval::NO_CLASS;
 use marlo_ir::graph::Id;
 
-use crate::rows::Layout;
+use crate::row_values::Layout;
 use crate::sweep::Reduce;
 
 /// A reduction over the tiles of a row.
@@ -31,8 +31,8 @@ impl Merged {
     /// Merges what a tile gave, in the order of the tiles.
     pub(crate) fn add(&mut self, found: f64, own: f64) {
         match self {
-            // A tile whose terms are all 0 says nothing.
-            Merged::Lse { shift, sum } if found > 0.0 => {
+            // A tile whose terms are all 0 says nothing; one that is no number makes the row none.
+            Merged::Lse { shift, sum } if found != 0.0 => {
                 if *sum == 0.0 {
                     (*shift, *sum) = (own, found);
                 } else if own > *shift {

@@ -7,8 +7,8 @@ use crate::kernel::{Inputs, Kernel};
 use crate::math::Real;
 use crate::merged::Merged;
 use crate::plan::{Act, Pass, Scale, To, Writes};
-use crate::rows::End;
-use crate::stream;
+use crate::row_values::End;
+use crate::stream::{self, Scaled};
 use crate::sweep::Reduce;
 use crate::tile::{Shifts, TILE, Tile, holds};
 
@@ -139,7 +139,7 @@ impl<F: Real> Places<'_, F> {
                 shifts: &mut scratch.shifts,
                 found: &mut scratch.found,
             };
-            // SAFETY: the machine has the instructions; the tile lies in the row, and has what the sweep reads.
+            // SAFETY: the tile lies in the row, and has what the sweep reads.
             unsafe { kernel.run_tile(pass, &mut tile, shifts, &mut scratch.registers) };
             if shifts == Shifts::Given && !lost_nothing(pass, tile.found) {
                 // SAFETY: as above.
@@ -264,7 +264,8 @@ impl<F: Real> Places<'_, F> {
             });
             for (tile, (start, cells)) in tiles(classes, label).enumerate() {
                 let factor = match share {
-                    Some((_, _, sum)) if sum <= 0.0 => 0.0,
+                    // Each term was 0, or there was none.
+                    Some((_, _, 0.0)) => 0.0,
                     Some((place, shift, sum)) => {
                         let at = row * self.shifts_a_row + tile * reductions + place;
                         // SAFETY: the sweep that kept the tile wrote it.
@@ -273,11 +274,16 @@ impl<F: Real> Places<'_, F> {
                     }
                     None => 0.0,
                 };
-                let (factor, offset) = (F::from_f64(factor), F::from_f64(offset));
-                let (from, to) = (kept.wrapping_add(start), line.wrapping_add(start));
-                let next = next.map(|next| next.wrapping_add(start));
-                // SAFETY: both lie in the row.
-                unsafe { stream::scale(kernel.instructions, next, from, to, cells, factor, offset) };
+                let run = Scaled {
+                    from: kept.wrapping_add(start),
+                    to: line.wrapping_add(start),
+                    cells,
+                    factor: F::rounded(factor),
+                    offset: F::rounded(offset),
+                    next: next.map(|next| next.wrapping_add(start)),
+                };
+                // SAFETY: both places lie in the row.
+                unsafe { stream::scale(kernel.instructions, run) };
             }
         }
     }

@@ -2,146 +2,34 @@
 
 /// Every sweep, each once.
 pub static ENTRIES: &[crate::compiled::Entry] = &[
-    crate::compiled::Entry {
-        text: "v0 = max(x1, 1e-12); v1 = ln(v0); v2 = add(x0, v1); lse v2; keep e0",
-        single: crate::tile::run::<2, 0, 1, 1, Sweep0, f32>,
-        double: crate::tile::run::<2, 0, 1, 1, Sweep0, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = max(x0, 1.0); v1 = div(r0, v0); max v1; lse x1 * r1; keep e1",
-        single: crate::tile::run::<2, 2, 2, 1, Sweep1, f32>,
-        double: crate::tile::run::<2, 2, 2, 1, Sweep1, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = max(x0, 1e-12); v1 = ln(v0); v2 = mul_add(r0, v1, x1); lse v2; keep e0",
-        single: crate::tile::run::<2, 1, 1, 1, Sweep2, f32>,
-        double: crate::tile::run::<2, 1, 1, 1, Sweep2, f64>,
-    },
-    crate::compiled::Entry {
-        text: "lse x0 * r0; keep e0",
-        single: crate::tile::run::<1, 1, 1, 1, Sweep3, f32>,
-        double: crate::tile::run::<1, 1, 1, 1, Sweep3, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = max(x1, 0.0); v1 = min(v0, 1.0); v2 = sub(1.0, v1); lse x0 * r0; sum v2; keep e0",
-        single: crate::tile::run::<2, 1, 2, 1, Sweep4, f32>,
-        double: crate::tile::run::<2, 1, 2, 1, Sweep4, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4",
-        single: crate::tile::run::<1, 2, 1, 1, Sweep5, f32>,
-        double: crate::tile::run::<1, 2, 1, 1, Sweep5, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul(x0, x1); lse v0 * r0",
-        single: crate::tile::run::<2, 1, 1, 0, Sweep6, f32>,
-        double: crate::tile::run::<2, 1, 1, 0, Sweep6, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6",
-        single: crate::tile::run::<2, 5, 1, 1, Sweep7, f32>,
-        double: crate::tile::run::<2, 5, 1, 1, Sweep7, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = mul(v1, v1); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5",
-        single: crate::tile::run::<1, 2, 1, 1, Sweep8, f32>,
-        double: crate::tile::run::<1, 2, 1, 1, Sweep8, f64>,
-    },
-    crate::compiled::Entry {
-        text: "lse x0 * r0",
-        single: crate::tile::run::<1, 1, 1, 0, Sweep9, f32>,
-        double: crate::tile::run::<1, 1, 1, 0, Sweep9, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4",
-        single: crate::tile::run::<1, 5, 1, 1, Sweep10, f32>,
-        double: crate::tile::run::<1, 5, 1, 1, Sweep10, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = cos_angle(r1, 0.0, x0); lse v0 * r0; keep e0",
-        single: crate::tile::run::<1, 2, 1, 1, Sweep11, f32>,
-        double: crate::tile::run::<1, 2, 1, 1, Sweep11, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = max(x0, x1); v1 = max(v0, x2); v2 = le(x1, x0); v3 = le(x2, v0); v4 = select(v3, 1.0, 0.0); v5 = select(v2, v4, 0.0); v6 = select(v2, 0.0, v4); v7 = select(v3, 0.0, 1.0); lse v1 * r0; keep e0 * v5; keep e0 * v6; keep e0 * v7",
-        single: crate::tile::run::<3, 1, 1, 3, Sweep12, f32>,
-        double: crate::tile::run::<3, 1, 1, 3, Sweep12, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5",
-        single: crate::tile::run::<1, 4, 1, 1, Sweep13, f32>,
-        double: crate::tile::run::<1, 4, 1, 1, Sweep13, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = lt(r0, x0); v1 = select(v0, 1.0, 0.0); v2 = select(v0, x0, 0.0); v3 = mul_add(r2, x0, r3); v4 = select(v0, v3, x0); v5 = select(v0, r2, 1.0); sum v1; sum v2; lse v4 * r1; keep e2 * v5",
-        single: crate::tile::run::<1, 4, 3, 1, Sweep14, f32>,
-        double: crate::tile::run::<1, 4, 3, 1, Sweep14, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = lt(r1, x0); v1 = add(r2, x0); v2 = select(v0, v1, 1.0); v3 = mul(x0, v2); v4 = mul_add(2.0, x0, r2); v5 = select(v0, v4, 1.0); lse v3 * r0; keep e0 * v5",
-        single: crate::tile::run::<1, 3, 1, 1, Sweep15, f32>,
-        double: crate::tile::run::<1, 3, 1, 1, Sweep15, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = lt(r1, x0); v1 = mul_add(r2, x0, r3); v2 = select(v0, v1, x0); v3 = select(v0, r2, 1.0); lse v2 * r0; keep e0 * v3",
-        single: crate::tile::run::<1, 4, 1, 1, Sweep16, f32>,
-        double: crate::tile::run::<1, 4, 1, 1, Sweep16, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = lt(r1, x0); v1 = add(x0, r2); v2 = select(v0, v1, x0); lse v2 * r0; keep e0",
-        single: crate::tile::run::<1, 3, 1, 1, Sweep17, f32>,
-        double: crate::tile::run::<1, 3, 1, 1, Sweep17, f64>,
-    },
-    crate::compiled::Entry {
-        text: "write 0.0",
-        single: crate::tile::run::<0, 0, 0, 1, Sweep18, f32>,
-        double: crate::tile::run::<0, 0, 0, 1, Sweep18, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = sub(x0, r1); v1 = add(r1, x0); v2 = relu(v1); v3 = mul(v0, v2); lse v3 * r0; keep e0 * v2",
-        single: crate::tile::run::<1, 2, 1, 1, Sweep19, f32>,
-        double: crate::tile::run::<1, 2, 1, 1, Sweep19, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8",
-        single: crate::tile::run::<1, 6, 1, 1, Sweep20, f32>,
-        double: crate::tile::run::<1, 6, 1, 1, Sweep20, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4",
-        single: crate::tile::run::<1, 4, 1, 1, Sweep21, f32>,
-        double: crate::tile::run::<1, 4, 1, 1, Sweep21, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul(x0, x1); lse v0 * r0; keep e0 * x1",
-        single: crate::tile::run::<2, 1, 1, 1, Sweep22, f32>,
-        double: crate::tile::run::<2, 1, 1, 1, Sweep22, f64>,
-    },
-    crate::compiled::Entry {
-        text: "lse x0",
-        single: crate::tile::run::<1, 0, 1, 0, Sweep23, f32>,
-        double: crate::tile::run::<1, 0, 1, 0, Sweep23, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5",
-        single: crate::tile::run::<1, 6, 1, 1, Sweep24, f32>,
-        double: crate::tile::run::<1, 6, 1, 1, Sweep24, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1",
-        single: crate::tile::run::<1, 1, 1, 1, Sweep25, f32>,
-        double: crate::tile::run::<1, 1, 1, 1, Sweep25, f64>,
-    },
-    crate::compiled::Entry {
-        text: "v0 = div(x0, r1); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6",
-        single: crate::tile::run::<1, 2, 1, 1, Sweep26, f32>,
-        double: crate::tile::run::<1, 2, 1, 1, Sweep26, f64>,
-    },
-    crate::compiled::Entry {
-        text: "lse x0; keep e0",
-        single: crate::tile::run::<1, 0, 1, 1, Sweep27, f32>,
-        double: crate::tile::run::<1, 0, 1, 1, Sweep27, f64>,
-    },
+    crate::compiled::Entry::of::<2, 0, 1, 1, Sweep0>("v0 = max(x1, 1e-12); v1 = ln(v0); v2 = add(x0, v1); lse v2; keep e0"),
+    crate::compiled::Entry::of::<2, 2, 2, 1, Sweep1>("v0 = max(x0, 1.0); v1 = div(r0, v0); max v1; lse x1 * r1; keep e1"),
+    crate::compiled::Entry::of::<2, 1, 1, 1, Sweep2>("v0 = max(x0, 1e-12); v1 = ln(v0); v2 = mul_add(r0, v1, x1); lse v2; keep e0"),
+    crate::compiled::Entry::of::<1, 1, 1, 1, Sweep3>("lse x0 * r0; keep e0"),
+    crate::compiled::Entry::of::<2, 1, 2, 1, Sweep4>("v0 = max(x1, 0.0); v1 = min(v0, 1.0); v2 = sub(1.0, v1); lse x0 * r0; sum v2; keep e0"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep5>("v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4"),
+    crate::compiled::Entry::of::<2, 1, 1, 0, Sweep6>("v0 = mul(x0, x1); lse v0 * r0"),
+    crate::compiled::Entry::of::<2, 5, 1, 1, Sweep7>("v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep8>("v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = mul(v1, v1); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5"),
+    crate::compiled::Entry::of::<1, 1, 1, 0, Sweep9>("lse x0 * r0"),
+    crate::compiled::Entry::of::<1, 5, 1, 1, Sweep10>("v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep11>("v0 = cos_angle(r1, 0.0, x0); lse v0 * r0; keep e0"),
+    crate::compiled::Entry::of::<3, 1, 1, 3, Sweep12>("v0 = max(x0, x1); v1 = max(v0, x2); v2 = le(x1, x0); v3 = le(x2, v0); v4 = select(v3, 1.0, 0.0); v5 = select(v2, v4, 0.0); v6 = select(v2, 0.0, v4); v7 = select(v3, 0.0, 1.0); lse v1 * r0; keep e0 * v5; keep e0 * v6; keep e0 * v7"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep13>("v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5"),
+    crate::compiled::Entry::of::<1, 4, 3, 1, Sweep14>("v0 = lt(r0, x0); v1 = select(v0, 1.0, 0.0); v2 = select(v0, x0, 0.0); v3 = mul_add(r2, x0, r3); v4 = select(v0, v3, x0); v5 = select(v0, r2, 1.0); sum v1; sum v2; lse v4 * r1; keep e2 * v5"),
+    crate::compiled::Entry::of::<1, 3, 1, 1, Sweep15>("v0 = lt(r1, x0); v1 = add(r2, x0); v2 = select(v0, v1, 1.0); v3 = mul(x0, v2); v4 = mul_add(2.0, x0, r2); v5 = select(v0, v4, 1.0); lse v3 * r0; keep e0 * v5"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep16>("v0 = lt(r1, x0); v1 = mul_add(r2, x0, r3); v2 = select(v0, v1, x0); v3 = select(v0, r2, 1.0); lse v2 * r0; keep e0 * v3"),
+    crate::compiled::Entry::of::<1, 3, 1, 1, Sweep17>("v0 = lt(r1, x0); v1 = add(x0, r2); v2 = select(v0, v1, x0); lse v2 * r0; keep e0"),
+    crate::compiled::Entry::of::<0, 0, 0, 1, Sweep18>("write 0.0"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep19>("v0 = sub(x0, r1); v1 = add(r1, x0); v2 = relu(v1); v3 = mul(v0, v2); lse v3 * r0; keep e0 * v2"),
+    crate::compiled::Entry::of::<1, 6, 1, 1, Sweep20>("v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep21>("v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4"),
+    crate::compiled::Entry::of::<2, 1, 1, 1, Sweep22>("v0 = mul(x0, x1); lse v0 * r0; keep e0 * x1"),
+    crate::compiled::Entry::of::<1, 0, 1, 0, Sweep23>("lse x0"),
+    crate::compiled::Entry::of::<1, 6, 1, 1, Sweep24>("v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5"),
+    crate::compiled::Entry::of::<1, 1, 1, 1, Sweep25>("v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep26>("v0 = div(x0, r1); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6"),
+    crate::compiled::Entry::of::<1, 0, 1, 1, Sweep27>("lse x0; keep e0"),
 ];
 
 /// First found in balanced_softmax.

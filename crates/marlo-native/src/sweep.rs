@@ -10,7 +10,7 @@ use marlo_ir::op::{Number, Op};
 
 /// Where an instruction finds an argument.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Arg {
+pub(crate) enum Arg {
     /// A value of the cell: an entry of a matrix or of a vector over the classes.
     Input(usize),
     /// A value of the row.
@@ -23,7 +23,7 @@ pub enum Arg {
 
 /// What an instruction does.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Do {
+pub(crate) enum Do {
     /// An operation on single values.
     Apply(Op),
     /// a·b + c in one rounding, where the product is read nowhere else.
@@ -39,18 +39,18 @@ pub enum Do {
 
 /// One instruction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Instruction {
+pub(crate) struct Instruction {
     /// What is done.
-    pub what: Do,
+    pub(crate) what: Do,
     /// Its arguments.
-    pub args: Vec<Arg>,
+    pub(crate) args: Vec<Arg>,
     /// Is its result a mask?
-    pub is_mask: bool,
+    pub(crate) is_mask: bool,
 }
 
 /// What a reduction takes from each cell.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Reduce {
+pub(crate) enum Reduce {
     /// ln Σ exp(z·r); without r, of z itself. The value of r is given times log₂e.
     Lse {
         /// z
@@ -66,7 +66,7 @@ pub enum Reduce {
 
 /// What a sweep writes for each cell.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Write {
+pub(crate) enum Write {
     /// A value.
     Value(Arg),
     /// The exponential that a log-sum-exp formed, relative to the tile's shift; times a factor of the cell.
@@ -82,30 +82,25 @@ pub enum Write {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sweep {
     /// How many values of a cell it reads.
-    pub inputs: usize,
+    pub(crate) inputs: usize,
     /// How many values of the row it reads.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// The instructions, in order.
-    pub body: Vec<Instruction>,
+    pub(crate) body: Vec<Instruction>,
     /// The reductions.
-    pub reductions: Vec<Reduce>,
+    pub(crate) reductions: Vec<Reduce>,
     /// What is written, one a derivative.
-    pub writes: Vec<Write>,
+    pub(crate) writes: Vec<Write>,
 }
 
 impl Sweep {
-    /// Is there nothing to do?
-    pub fn is_empty(&self) -> bool {
-        self.reductions.is_empty() && self.writes.is_empty()
-    }
-
     /// Does the sweep form a log-sum-exp?
-    pub fn has_lse(&self) -> bool {
+    pub(crate) fn has_lse(&self) -> bool {
         self.reductions.iter().any(|r| matches!(r, Reduce::Lse { .. }))
     }
 
     /// The instructions that the exponents of log-sum-exps need, and no others.
-    pub fn exponents(&self) -> Vec<bool> {
+    pub(crate) fn exponents(&self) -> Vec<bool> {
         let roots = self.reductions.iter().filter_map(|r| match r {
             Reduce::Lse { exponent, .. } => Some(*exponent),
             _ => None,
@@ -115,7 +110,7 @@ impl Sweep {
 
     /// For each instruction whose result only one side of choices by one mask reads: that mask's instruction, and is it the
     /// side where the mask is on? Where the mask is wholly the other way, the instruction need not be run.
-    pub fn sides(&self) -> Vec<Option<(usize, bool)>> {
+    pub(crate) fn sides(&self) -> Vec<Option<(usize, bool)>> {
         let mut uses: Vec<Vec<Option<(usize, bool)>>> = vec![Vec::new(); self.body.len()];
         let args = self.reductions.iter().map(|reduce| match reduce {
             Reduce::Lse { exponent: arg, .. } | Reduce::Sum(arg) | Reduce::Max(arg) => Some(*arg),
@@ -151,7 +146,7 @@ impl Sweep {
     }
 
     /// The mask whose sides are worth a look at each chunk of cells: one that saves a function, not a sum.
-    pub fn split(&self) -> Option<usize> {
+    pub(crate) fn split(&self) -> Option<usize> {
         let is_costly = |at: usize| {
             let op = match self.body[at].what {
                 Do::Apply(op) => op,

@@ -5,15 +5,16 @@
 //! may be overwritten in place.
 
 use std::hint::assert_unchecked;
+use std::marker::PhantomData;
 
-use crate::isa::Instructions;
-use crate::math::{Fused, Isa, Plain, Real};
+use crate::isa::{Instructions, Job};
+use crate::math::{Isa, Real};
 
 /// The cells of a chunk.
-pub const WIDTH: usize = 64;
+pub(crate) const WIDTH: usize = 64;
 
 /// The most cells of a tile. More would let the lanes' sums grow too long for f32, fewer would set up loops too often.
-pub const TILE: usize = 4096;
+pub(crate) const TILE: usize = 4096;
 
 /// The least power of two that is no underflow for a sum of exponentials: below, too many terms may have been lost.
 const LEAST_SUM: f64 = 8.077935669463161e-28; // 2^-90
@@ -34,21 +35,21 @@ pub enum Merge {
 
 /// A tile, and what was found in it.
 #[derive(Debug)]
-pub struct Tile<'a, F> {
+pub(crate) struct Tile<'a, F> {
     /// The number of cells.
-    pub cells: usize,
+    pub(crate) cells: usize,
     /// For each input its value at the first cell; the others follow it.
-    pub inputs: &'a [*const F],
+    pub(crate) inputs: &'a [*const F],
     /// For each write where the first cell's goes; the others follow it. May be the place of an input.
-    pub outputs: &'a [*mut F],
+    pub(crate) outputs: &'a [*mut F],
     /// The values of the row.
-    pub rows: &'a [F],
+    pub(crate) rows: &'a [F],
     /// What these values hold beyond their precision.
-    pub low: &'a [F],
+    pub(crate) low: &'a [F],
     /// For each reduction the power of two that its exponentials are relative to.
-    pub shifts: &'a mut [F],
+    pub(crate) shifts: &'a mut [F],
     /// For each reduction what was found: a sum, or a maximum.
-    pub found: &'a mut [f64],
+    pub(crate) found: &'a mut [f64],
 }
 
 /// What a sweep computes for one cell, with X inputs, R values of the row, A reductions and O writes.
@@ -77,7 +78,7 @@ pub trait Cells<const X: usize, const R: usize, const A: usize, const O: usize> 
 
 /// Where the shifts of a tile come from.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Shifts {
+pub(crate) enum Shifts {
     /// Found in the tile: its greatest terms.
     Own,
     /// As they stand in the tile.
@@ -85,19 +86,19 @@ pub enum Shifts {
 }
 
 /// A compiled sweep for one precision: see [`run`].
-pub type Compiled<F> = unsafe fn(Instructions, &mut Tile<'_, F>, Shifts);
+pub(crate) type Compiled<F> = unsafe fn(Instructions, &mut Tile<'_, F>, Shifts);
 
 /// Is a sum of exponentials one that lost nothing?
-pub fn holds(sum: f64) -> bool {
+pub(crate) fn holds(sum: f64) -> bool {
     (LEAST_SUM..=GREATEST_SUM).contains(&sum)
 }
 
 /// Runs a sweep over a tile with the given instructions.
 ///
 /// # Safety
-/// This machine has the instructions. The tile has X inputs, A shifts and places for what is found, O outputs, and R
-/// values of the row; each input can be read and each output written at all of its cells.
-pub unsafe fn run<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
+/// The tile has X inputs, A shifts and places for what is found, O outputs, and R values of the row; each input can be read
+/// and each output written at all of its cells.
+pub(crate) unsafe fn run<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
     instructions: Instructions,
     tile: &mut Tile<'_, F>,
     shifts: Shifts,
@@ -105,44 +106,29 @@ pub unsafe fn run<const X: usize, const R: usize, const A: usize, const O: usize
     S: Cells<X, R, A, O>,
     F: Real,
 {
-    match instructions {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller has them.
-        Instructions::Avx512 => unsafe { avx512::<X, R, A, O, S, F>(tile, shifts) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller has them.
-        Instructions::Avx2 => unsafe { avx2::<X, R, A, O, S, F>(tile, shifts) },
-        // SAFETY: as the caller says.
-        _ if cfg!(target_arch = "aarch64") => unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) },
-        // SAFETY: as the caller says.
-        _ => unsafe { work::<X, R, A, O, S, F, Plain>(tile, shifts) },
+    instructions.run(Loop::<X, R, A, O, S, F> { tile, shifts, cells: PhantomData });
+}
+
+/// A sweep over a tile that has what [`run`] asks for.
+struct Loop<'t, 'a, const X: usize, const R: usize, const A: usize, const O: usize, S, F> {
+    tile: &'t mut Tile<'a, F>,
+    shifts: Shifts,
+    cells: PhantomData<S>,
+}
+
+impl<const X: usize, const R: usize, const A: usize, const O: usize, S, F> Job
+    for Loop<'_, '_, X, R, A, O, S, F>
+where
+    S: Cells<X, R, A, O>,
+    F: Real,
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        // SAFETY: `run` made it, and its caller said so.
+        unsafe { work::<X, R, A, O, S, F, I>(self.tile, self.shifts) }
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-unsafe fn avx512<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
-    tile: &mut Tile<'_, F>,
-    shifts: Shifts,
-) where
-    S: Cells<X, R, A, O>,
-    F: Real,
-{
-    // SAFETY: as the caller of `run` says.
-    unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<const X: usize, const R: usize, const A: usize, const O: usize, S, F>(
-    tile: &mut Tile<'_, F>,
-    shifts: Shifts,
-) where
-    S: Cells<X, R, A, O>,
-    F: Real,
-{
-    // SAFETY: as the caller of `run` says.
-    unsafe { work::<X, R, A, O, S, F, Fused>(tile, shifts) }
 }
 
 #[inline(always)]
@@ -365,12 +351,19 @@ fn merge<F: Real>(merge: Merge, a: F, b: F) -> F {
     }
 }
 
-/// The power of two that a tile's exponentials are relative to, from the greatest exponent. One past ±2²⁰ has no digits
-/// left behind the point in f32: below, as where each class has weight 0, all terms are 0 then; above, their sum is infinite.
+/// The power of two that a tile's exponentials are relative to, from the greatest exponent. Past ±2²⁰ an exponent of f32
+/// has no digits left behind the point: there the sum is no number, and neither is what is made of it. Far below stands a
+/// class of weight 0, the logarithm of which is −10³⁰: if all are such, all terms are 0.
 #[inline(always)]
 pub(crate) fn shift_for<F: Real>(greatest: f64) -> F {
     const FARTHEST: f64 = 1_048_576.0;
-    F::from_f64((greatest + 0.5).floor().clamp(-FARTHEST, FARTHEST))
+    const WEIGHTLESS: f64 = -1e29;
+    let shift = (greatest + 0.5).floor();
+    F::rounded(match shift {
+        _ if shift.abs() <= FARTHEST => shift,
+        _ if shift <= WEIGHTLESS => -FARTHEST,
+        _ => f64::NAN,
+    })
 }
 
 /// The lanes of a tile as one number: sums in a tree, in f64.

@@ -15,18 +15,13 @@ use crate::backend::Outcome;
 pub use embedded::Embedded;
 pub use marlo_native::{Head, Inputs, Kernel, Library, NativeError, Outputs, Totals, head, isa, math};
 
-/// The sweeps of the shipped losses.
-pub fn library() -> Library {
-    Library::shipped()
-}
-
 /// Runs a loss on a checked batch.
 pub(crate) fn outcome<S: Real>(
     loss: &Loss,
     batch: &Batch<S>,
     wrt: &[Wrt],
 ) -> Result<Outcome<S>, NativeError> {
-    run(&Kernel::new(&RowProgram::by(loss, wrt), &library()), loss, batch)
+    run(&Kernel::new(&RowProgram::by(loss, wrt), &Library::shipped()), loss, batch)
 }
 
 /// Runs a kernel on a checked batch of its loss.

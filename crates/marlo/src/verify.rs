@@ -48,8 +48,6 @@ pub fn verify(compiled: &Compiled, source: &str, name: &str, gpu: Option<&Gpu>, 
         Witness { name: "reference", precision: Precision::F32, limit: narrow, run: &reference_f32 },
         Witness { name: "dfdx", precision: Precision::F32, limit: narrow, run: &dfdx_f32 },
         Witness { name: "native", precision: Precision::F64, limit: wide, run: &native_f64 },
-        // Norms and sizes make logits of 10⁴, of which half a unit is 5e-4 in f32. Where a sweep forms exp(b − LSE) anew, both are
-        // rounded there.
         Witness { name: "native", precision: Precision::F32, limit: narrow, run: &native_f32 },
     ];
     if gpu.is_some() {

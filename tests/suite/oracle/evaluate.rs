@@ -8,7 +8,7 @@ use marlo::loss::{Gradient, Loss, Wrt};
 use marlo::schedule::RowProgram;
 use marlo::setting::Moment;
 use marlo::{native, specs};
-use marlo_native::Kernel;
+use marlo_native::{Kernel, Library};
 
 use super::numbers::{Case, Inputs};
 use super::table::{Given, Run};
@@ -137,7 +137,7 @@ impl Evaluation {
     /// Loss and derivatives by the native kernels in f64.
     pub(super) fn by_native(&self) -> Found {
         let program = RowProgram::by(&self.loss, &self.further());
-        let kernel = Kernel::new(&program, &native::library());
+        let kernel = Kernel::new(&program, &Library::shipped());
         let found = native::run(&kernel, &self.loss, &self.batch).expect("the kernel runs");
         self.named(found.mean_loss, found.gradient, found.partials, found.states)
     }

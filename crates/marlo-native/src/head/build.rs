@@ -121,6 +121,7 @@ impl<F: Real> Builder<F> {
             low_memory: self.low_memory,
             filter: self.filter,
             work: Mutex::default(),
+            scratch: Mutex::default(),
         })
     }
 }

@@ -44,11 +44,8 @@ mod pass;
 mod product;
 mod sample;
 mod target;
-#[allow(unsafe_code, reason = "functions for instructions that were detected")]
-#[allow(
-    clippy::extra_unused_type_parameters,
-    reason = "one macro makes all of them, with the instructions and without"
-)]
+#[allow(unsafe_code, reason = "reads and writes the tile's parts of arrays that threads share")]
+mod tile;
 mod vector;
 
 pub use build::{Builder, Mode};
@@ -65,8 +62,9 @@ use crate::error::NativeError;
 use crate::kernel::{Kernel, Totals};
 use crate::math::Real;
 use crate::plan::{Act, Plan, To};
-use crate::rows::compute_scalars;
+use crate::row_values::compute_scalars;
 use pass::{Run, Work};
+use tile::Scratch;
 
 /// A head for one loss.
 #[derive(Debug)]
@@ -78,6 +76,7 @@ pub struct Head<F: Real> {
     pub(crate) low_memory: bool,
     pub(crate) filter: Option<f64>,
     work: Mutex<Work<F>>,
+    scratch: Mutex<Vec<Scratch<F>>>,
 }
 
 /// The inputs of a step.
@@ -214,15 +213,17 @@ impl<F: Real> Head<F> {
         if rows == 0 || classes == 0 {
             return Err(NativeError::Empty { rows, classes });
         }
-        let weights = self.centres() * self.dim;
+        // Too large to be counted is too large for any array.
+        let numbers = |vectors: usize| vectors.saturating_mul(self.dim);
+        let of_classes = |classes: usize| numbers(classes.saturating_mul(self.centres()));
         let plan = &self.kernel.plan;
         let further: Vec<_> = plan.graph.inputs.iter().filter(|i| i.axis != Axis::Matrix).collect();
         let counts = [
-            ("values of the embeddings", rows * self.dim, step.x.len()),
-            ("values of the class weights", self.classes * weights, step.w.len()),
+            ("values of the embeddings", numbers(rows), step.x.len()),
+            ("values of the class weights", of_classes(self.classes), step.w.len()),
             ("losses", rows, out.loss.len()),
-            ("values of the gradient by the embeddings", rows * self.dim, out.x.len()),
-            ("values of the gradient by the class weights", classes * weights, out.w.len()),
+            ("values of the gradient by the embeddings", numbers(rows), out.x.len()),
+            ("values of the gradient by the class weights", of_classes(classes), out.w.len()),
             ("hyperparameters", plan.graph.params.len(), step.params.len()),
             ("further inputs", further.len(), step.vectors.len()),
         ];

@@ -27,10 +27,11 @@ pub(super) fn wide_dot<F: Real>(a: &[F], b: &[F]) -> f64 {
     lanes.iter().sum()
 }
 
-/// 1/‖v‖ in f64, and 0 for a vector without direction.
+/// 1/‖v‖ in f64, and 0 for a vector that is too short or too long to have a direction in its precision: where the inverse is
+/// no number of it, there are no digits left that could tell one.
 pub(super) fn wide_inverse_norm<F: Real>(v: &[F]) -> f64 {
-    let square = wide_dot(v, v);
-    if square > 0.0 && square.is_finite() { 1.0 / square.sqrt() } else { 0.0 }
+    let inverse = 1.0 / wide_dot(v, v).sqrt();
+    if F::rounded(inverse).to_f64().is_finite() { inverse } else { 0.0 }
 }
 
 impl<F: Real> Pair<'_, F> {
@@ -53,7 +54,7 @@ impl<F: Real> Pair<'_, F> {
             let length = tangent.iter().map(|t| t * t).sum::<f64>().sqrt();
             if length > 0.0 {
                 let by = by_angle * inverse / length;
-                out.iter_mut().zip(&tangent).for_each(|(out, t)| *out = F::from_f64(out.to_f64() + by * t));
+                out.iter_mut().zip(&tangent).for_each(|(out, t)| *out = F::rounded(out.to_f64() + by * t));
             }
         }
     }
@@ -61,8 +62,8 @@ impl<F: Real> Pair<'_, F> {
     /// The same where the vectors are not normalised: the derivative is by their product.
     pub(super) fn add_plain(&self, by_product: f64, dx: &mut [F], dw: &mut [F]) {
         for at in 0..self.x.len() {
-            dx[at] = F::from_f64(dx[at].to_f64() + by_product * self.w[at].to_f64());
-            dw[at] = F::from_f64(dw[at].to_f64() + by_product * self.x[at].to_f64());
+            dx[at] = F::rounded(dx[at].to_f64() + by_product * self.w[at].to_f64());
+            dw[at] = F::rounded(dw[at].to_f64() + by_product * self.x[at].to_f64());
         }
     }
 }

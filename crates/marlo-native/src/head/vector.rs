@@ -1,7 +1,8 @@
 //! Loops over vectors of the length of an embedding, and over the cells of a block.
 
-use crate::isa::Instructions;
-use crate::math::{Fused, Isa, Plain, Real};
+use super::target::wide_inverse_norm;
+use crate::isa::{Instructions, Job};
+use crate::math::{Isa, Real};
 
 /// Lanes that sums run in.
 const LANES: usize = 64;
@@ -11,31 +12,19 @@ macro_rules! compiled {
     ($(#[$doc:meta])* fn $name:ident<$f:ident, $i:ident>($($arg:ident: $type:ty),*) -> $out:ty $body:block) => {
         $(#[$doc])*
         pub(super) fn $name<$f: Real>(instructions: Instructions, $($arg: $type),*) -> $out {
-            #[inline(always)]
-            fn work<$f: Real, $i: Isa>($($arg: $type),*) -> $out $body
+            struct Loop<T>(T);
 
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma")]
-                fn avx512<$f: Real>($($arg: $type),*) -> $out {
-                    work::<$f, Fused>($($arg),*)
-                }
-                #[target_feature(enable = "avx2,fma")]
-                fn avx2<$f: Real>($($arg: $type),*) -> $out {
-                    work::<$f, Fused>($($arg),*)
-                }
-                match instructions {
-                    // SAFETY: a kernel holds instructions that this machine has.
-                    Instructions::Avx512 => return unsafe { avx512::<$f>($($arg),*) },
-                    // SAFETY: as above.
-                    Instructions::Avx2 => return unsafe { avx2::<$f>($($arg),*) },
-                    Instructions::Baseline => {}
+            impl<$f: Real> Job for Loop<($($type,)*)> {
+                type Output = $out;
+
+                #[inline(always)]
+                fn run<$i: Isa>(self) -> $out {
+                    let ($($arg,)*) = self.0;
+                    $body
                 }
             }
-            match cfg!(target_arch = "aarch64") {
-                true => work::<$f, Fused>($($arg),*),
-                false => work::<$f, Plain>($($arg),*),
-            }
+
+            instructions.run(Loop(($($arg,)*)))
         }
     };
 }
@@ -138,13 +127,12 @@ compiled! {
     }
 }
 
-/// 1/‖v‖, and 0 for a vector without direction.
+/// 1/‖v‖, and 0 for a vector that is too short or too long to have a direction in this precision.
 pub(super) fn inverse_norm<F: Real>(instructions: Instructions, v: &[F]) -> f64 {
     let square = dot(instructions, v, v);
-    if square > 0.0 && square.is_finite() {
-        return 1.0 / square.sqrt();
+    match (1e-30..1e30).contains(&square) {
+        true => 1.0 / square.sqrt(),
+        // The squares may have lost digits, or all of them.
+        false => wide_inverse_norm(v),
     }
-    // Too small or too large to be squared in this precision, or 0.
-    let square: f64 = v.iter().map(|x| x.to_f64() * x.to_f64()).sum();
-    if square > 0.0 && square.is_finite() { 1.0 / square.sqrt() } else { 0.0 }
 }

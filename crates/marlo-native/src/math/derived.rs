@@ -226,12 +226,8 @@ pub(super) fn pow<R: Real, I: Isa>(x: R, y: R) -> R {
 
 /// Makes a float a [`Real`].
 macro_rules! real {
-    ($float:ident, $loop:ident) => {
+    ($float:ident) => {
         impl Real for $float {
-            #[inline(always)]
-            fn compiled(entry: &crate::compiled::Entry) -> crate::tile::Compiled<Self> {
-                entry.$loop
-            }
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value.clamp(f64::from($float::MIN), f64::from($float::MAX)) as $float

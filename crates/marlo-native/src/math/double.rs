@@ -6,8 +6,9 @@
 use super::derived::{self, real};
 use super::parts::Parts;
 use super::{Isa, Real};
+use crate::compiled::{Code, Entry};
 
-real!(f64, double);
+real!(f64);
 
 impl Parts for f64 {
     const ZERO: Self = 0.0;
@@ -37,6 +38,10 @@ impl Parts for f64 {
     const FAR: Self = 1e9;
     const TANH_ONE: Self = 20.0;
 
+    #[inline(always)]
+    fn compiled(entry: &Entry) -> Code<Self> {
+        Code(entry.double)
+    }
     #[inline(always)]
     fn upper(self) -> Self {
         f64::from_bits(self.to_bits() & 0xffff_ffff_f800_0000)

@@ -17,9 +17,6 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use parts::Parts;
 
-use crate::compiled::Entry;
-use crate::tile::Compiled;
-
 /// What the instructions that code is compiled for can do.
 pub trait Isa: Copy + Send + Sync + 'static {
     /// Is there an instruction for a·b + c with one rounding? Without one, it is a call, and a·b + c is rounded twice.
@@ -58,10 +55,6 @@ pub trait Real:
     + Neg<Output = Self>
     + 'static
 {
-    /// The loop of this precision among those of a compiled sweep.
-    #[doc(hidden)]
-    fn compiled(entry: &Entry) -> Compiled<Self>;
-
     /// The number nearest to an f64; what f32 can't hold becomes its greatest finite number.
     fn from_f64(value: f64) -> Self;
     /// The number nearest to an f64, for a result: what f32 can't hold is infinite, and so can't be taken for a number.

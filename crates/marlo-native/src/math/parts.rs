@@ -1,6 +1,7 @@
 //! What the functions in f32 and f64 don't share: constants, polynomials and the handling of bits.
 
 use super::Isa;
+use crate::compiled::{Code, Entry};
 
 /// The constants and the innermost steps of one precision.
 pub trait Parts: Sized {
@@ -46,6 +47,8 @@ pub trait Parts: Sized {
     /// An argument from which on tanh is 1.
     const TANH_ONE: Self;
 
+    /// The loop of this precision among those of a compiled sweep.
+    fn compiled(entry: &Entry) -> Code<Self>;
     /// The number without the lower half of its digits.
     fn upper(self) -> Self;
     /// The number with its sign turned where that of `by` is minus.

@@ -6,8 +6,9 @@
 use super::derived::{self, real};
 use super::parts::Parts;
 use super::{Isa, Real};
+use crate::compiled::{Code, Entry};
 
-real!(f32, single);
+real!(f32);
 
 impl Parts for f32 {
     const ZERO: Self = 0.0;
@@ -31,6 +32,10 @@ impl Parts for f32 {
     const FAR: Self = 4e6;
     const TANH_ONE: Self = 10.0;
 
+    #[inline(always)]
+    fn compiled(entry: &Entry) -> Code<Self> {
+        Code(entry.single)
+    }
     #[inline(always)]
     fn upper(self) -> Self {
         f32::from_bits(self.to_bits() & 0xffff_f000)

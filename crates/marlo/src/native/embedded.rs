@@ -53,7 +53,7 @@ impl Embedded {
 
     /// Its sweeps, and those of the shipped losses: for [`Kernel::new`] and the `build` of a [`Head`](super::Head).
     pub fn library(&self) -> Library {
-        Library::of(&[self.sweeps, marlo_native::shipped::ENTRIES].concat())
+        Library::shipped().and(self.sweeps)
     }
 
     /// Its kernel, compiled.

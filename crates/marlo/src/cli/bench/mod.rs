@@ -14,7 +14,6 @@ use marlo::bench::scaling::{self, Point};
 use marlo::bench::table::{self, Line, Style, digits, grid};
 use marlo::bench::{BenchError, Contender, Effort, Limits, Measurement, Work, interleave};
 use marlo::loss::Loss;
-use marlo::native::library;
 use marlo::specs;
 use marlo_native::Library;
 use marlo_native::isa::Instructions;
@@ -355,7 +354,7 @@ impl Bench<'_> {
     /// The losses, compiled, and with --interpret interpreted, too; with the names of their lines.
     fn cases<'c>(&self, cosines: &'c Cosines) -> Result<Vec<(String, Case<'c>)>, CliError> {
         let mut cases = Vec::new();
-        let libraries = [Some(library()), self.args.interpret.then(Library::empty)];
+        let libraries = [Some(Library::shipped()), self.args.interpret.then(Library::empty)];
         for loss in &self.losses {
             for library in libraries.iter().flatten() {
                 let case = Case::new(loss, cosines, library, self.args.seed)?;
@@ -477,7 +476,7 @@ impl Bench<'_> {
         for (rows, classes) in scaling::sizes(scaling::MOST_CELLS) {
             let cosines = Cosines::draw(rows, classes, self.args.seed);
             for (threads, pool) in counts.iter().zip(&pools) {
-                let measure = || scaling::measure(&self.losses, &library(), &cosines, self.effort());
+                let measure = || scaling::measure(&self.losses, &Library::shipped(), &cosines, self.effort());
                 points.extend(pool.install(measure)?.into_iter().map(|point| (*threads, point)));
             }
             say(&format!("measured {rows} × {classes}"));

@@ -180,10 +180,10 @@ impl Layout {
     /// Stores a log-sum-exp, given as sum·2^shift.
     pub(crate) fn store_lse(&self, values: &mut [f64], id: Id, shift: f64, sum: f64) {
         let slot = self.slot(id);
-        let (max, rest) = match sum > 0.0 {
-            true => (shift * std::f64::consts::LN_2, sum.ln()),
+        let (max, rest) = match sum == 0.0 {
             // As if there were no class.
-            false => (NO_CLASS, 0.0),
+            true => (NO_CLASS, 0.0),
+            false => (shift * std::f64::consts::LN_2, sum.ln()),
         };
         values[slot] = max + rest;
         values[slot + End::Max as usize] = max;
