@@ -2,6 +2,7 @@
 //! the names of the generated text are found and are what a program calls.
 
 mod generate;
+mod layout;
 mod program;
 
 use proc_macro::{Span, TokenStream};

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use proc_macro::{Delimiter, Span, TokenStream, TokenTree};
+use proc_macro::{Span, TokenStream};
+
+use crate::layout;
 
 /// A program before it is compiled.
 pub(crate) struct Program {
@@ -32,9 +34,7 @@ impl Program {
 
     /// A program in Rust tokens. Their places tell the lines, which end the language's statements.
     pub(crate) fn of_tokens(tokens: TokenStream) -> Program {
-        let mut layout = Layout { text: String::new(), line: 1, column: 1, places: Vec::new() };
-        layout.all(tokens);
-        let Layout { text, places, .. } = layout;
+        let (text, places) = layout::lay_out(tokens);
         Program {
             path: places.first().map_or_else(Span::call_site, |place| place.1).file(),
             source: format!("{:?}", text.trim_start_matches('\n')),
@@ -68,63 +68,4 @@ impl Program {
 /// An expression of a file's text. The Rust compiler then knows that the program is made of that file.
 pub(crate) fn include(path: &Path) -> std::io::Result<String> {
     Ok(format!("::core::include_str!({:?})", path.canonicalize()?))
-}
-
-/// Puts tokens where they stand in their file.
-struct Layout {
-    text: String,
-    /// Where the text ends, in lines and letters from 1.
-    line: usize,
-    column: usize,
-    places: Vec<(usize, Span)>,
-}
-
-impl Layout {
-    fn all(&mut self, tokens: TokenStream) {
-        let mut tokens = tokens.into_iter().peekable();
-        while let Some(token) = tokens.next() {
-            match token {
-                // Rust makes `#![doc = ".."]` of a `//!` line. No program has a `#` of its own.
-                TokenTree::Punct(sharp) if sharp.as_char() == '#' => {
-                    tokens.next_if(|next| matches!(next, TokenTree::Punct(p) if p.as_char() == '!'));
-                    tokens.next_if(|next| matches!(next, TokenTree::Group(_)));
-                }
-                TokenTree::Group(group) => {
-                    let (open, close) = match group.delimiter() {
-                        Delimiter::Parenthesis => ("(", ")"),
-                        Delimiter::Bracket => ("[", "]"),
-                        Delimiter::Brace => ("{", "}"),
-                        Delimiter::None => {
-                            self.all(group.stream());
-                            continue;
-                        }
-                    };
-                    self.token(open, group.span_open());
-                    self.all(group.stream());
-                    self.token(close, group.span_close());
-                }
-                other => self.token(&other.to_string(), other.span()),
-            }
-        }
-    }
-
-    fn token(&mut self, text: &str, span: Span) {
-        let start = span.start();
-        if start.line() > self.line {
-            self.text += &"\n".repeat(start.line() - self.line);
-            self.column = 1;
-        } else if start.line() < self.line {
-            // A token of another macro, which stands elsewhere.
-            self.text.push('\n');
-            self.column = 1;
-        }
-        if start.column() < self.column {
-            self.text.push(' ');
-        }
-        self.text += &" ".repeat(start.column().saturating_sub(self.column));
-        self.places.push((self.text.len(), span));
-        self.text += text;
-        self.line = start.line();
-        self.column = start.column() + text.chars().count();
-    }
 }

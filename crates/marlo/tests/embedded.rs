@@ -118,6 +118,32 @@ macro_rules! cosine_margin {
     };
 }
 
+/// Arguments of several tokens, at both ends of a line and with an operator of two letters.
+macro_rules! masked {
+    ($name:ident, $target:expr, $($mask:tt)*) => {
+        marlo::loss! {
+            loss $name(s: Scale = 8, t: Weight = 0.5) {
+                let f = $target - 0.1 * t
+                let I = mask($($mask)*)
+                ce(softmax(s * f, s * cos[k], weight: indicator(I, 1 + t)))
+            }
+        }
+    };
+}
+
+#[test]
+fn arguments_of_a_macro_stay_in_their_statement() {
+    let masked = masked!(
+        masked,
+        cos[y],
+        cos[k]
+            >= f - 0.2
+    );
+    holds(&masked, "masked");
+    assert!(masked.source().contains("let f = cos [ y ] - 0.1 * t\n"), "{}", masked.source());
+    assert!(masked.source().contains("let I = mask( cos [ k ] >= f - 0.2 )\n"), "{}", masked.source());
+}
+
 #[test]
 fn a_loss_of_a_macro_is_compiled() {
     holds(&cosine_margin!(narrow, 0.1), "narrow");
