@@ -351,17 +351,17 @@ fn merge<F: Real>(merge: Merge, a: F, b: F) -> F {
     }
 }
 
-/// The power of two that a tile's exponentials are relative to, from the greatest exponent. Past ±2²⁰ an exponent of f32
-/// has no digits left behind the point: there the sum is no number, and neither is what is made of it. Far below stands a
-/// class of weight 0, the logarithm of which is −10³⁰: if all are such, all terms are 0.
+/// The power of two that a tile's exponentials are relative to, from the greatest exponent. Past
+/// [`FARTHEST`](crate::math::Parts::FARTHEST) an exponent has no digits left behind the point: there the sum is no number,
+/// and neither is what is made of it. Far below stands a class of weight 0, the logarithm of which is −10³⁰: if all are
+/// such, all terms are 0.
 #[inline(always)]
 pub(crate) fn shift_for<F: Real>(greatest: f64) -> F {
-    const FARTHEST: f64 = 1_048_576.0;
     const WEIGHTLESS: f64 = -1e29;
     let shift = (greatest + 0.5).floor();
     F::rounded(match shift {
-        _ if shift.abs() <= FARTHEST => shift,
-        _ if shift <= WEIGHTLESS => -FARTHEST,
+        _ if shift.abs() <= F::FARTHEST => shift,
+        _ if shift <= WEIGHTLESS => -F::FARTHEST,
         _ => f64::NAN,
     })
 }

@@ -37,6 +37,7 @@ impl Parts for f64 {
     ];
     const FAR: Self = 1e9;
     const TANH_ONE: Self = 20.0;
+    const FARTHEST: f64 = 281_474_976_710_656.0;
 
     #[inline(always)]
     fn compiled(entry: &Entry) -> Code<Self> {

@@ -46,6 +46,8 @@ pub trait Parts: Sized {
     const INSIDE: Self;
     /// An argument from which on tanh is 1.
     const TANH_ONE: Self;
+    /// The largest exponent, as a power of two, that has digits behind the point.
+    const FARTHEST: f64;
 
     /// The loop of this precision among those of a compiled sweep.
     fn compiled(entry: &Entry) -> Code<Self>;

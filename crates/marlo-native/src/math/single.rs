@@ -31,6 +31,7 @@ impl Parts for f32 {
     const QUARTER_PLAIN: [Self; 4] = [1.570_312_5, 0.000_483_989_72, -1.629_814_5e-7, 6.077_100_6e-11];
     const FAR: Self = 4e6;
     const TANH_ONE: Self = 10.0;
+    const FARTHEST: f64 = 1_048_576.0;
 
     #[inline(always)]
     fn compiled(entry: &Entry) -> Code<Self> {

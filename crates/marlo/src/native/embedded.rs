@@ -147,7 +147,8 @@ macro_rules! loss {
 /// The path is relative to the Rust file, as that of [`include_str!`]; where the compiler does not know that file, to the
 /// folder of the package's `Cargo.toml`. The losses that the program uses are looked for beside it first, as `marlo check`
 /// does, and then among the shipped ones. When one of the files changes, the crate is built anew; the program that is
-/// built needs none of them.
+/// built needs none of them. A file that is later put beside it in place of a shipped loss is not seen by itself: touch
+/// the program.
 ///
 /// ```
 /// let loss = marlo::include_loss!("../../../../specs/mv/mv_arc_adaptive.loss");
