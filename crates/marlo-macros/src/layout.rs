@@ -12,7 +12,8 @@ pub(crate) fn lay_out(tokens: TokenStream) -> (String, Vec<(usize, Span)>) {
     flatten(tokens, &mut flat);
     let lines: Vec<usize> = flat.iter().map(|token| token.span.start().line()).collect();
     let own = longest_in_order(&lines);
-    let mut layout = Layout { text: String::new(), line: 1, column: Some(1), joint: false, places: Vec::new() };
+    let mut layout =
+        Layout { text: String::new(), line: 1, column: Some(1), joint: false, places: Vec::new() };
     for (token, own) in flat.iter().zip(own) {
         layout.put(token, own);
     }

@@ -150,6 +150,7 @@ impl Plan {
         let scaled = scale::plan(&mut graph, program, &others, &outputs);
         let mut phases = Vec::new();
         let (mut sweeps, mut crosses) = (0, false);
+        let mut known: Vec<Id> = Vec::new();
         for (number, phase) in program.phases.iter().enumerate() {
             let mut steps = Vec::new();
             for (place, step) in phase.steps.iter().enumerate() {
@@ -169,18 +170,26 @@ impl Plan {
                             None if *writes => cells::Wanted::Values(&others),
                             None => cells::Wanted::Nothing,
                         };
-                        let before = graph.len();
                         let pass = cells::pass(&mut graph, reductions, wanted, sweeps);
                         sweeps += 1;
                         let rows = pass.rows.iter().filter_map(|row| row.node()).collect::<Vec<_>>();
-                        steps.push(Act::Row(added(&graph, before, &rows)));
+                        // One that is there may have been formed on the way to another: it was not needed then.
+                        let mut new = added(&graph, program.graph().len(), &rows);
+                        new.retain(|id| !known.contains(id));
+                        known.extend(&new);
+                        steps.push(Act::Row(new));
                         steps.push(Act::Sweep(Box::new(pass)));
                     }
                 }
             }
             phases.push(Phase { steps, batch: phase.batch.clone(), after: phase.after.clone() });
         }
-        let scalars = scalars(&graph, program, &phases);
+        let ready = graph.phases();
+        let (scalars, late): (Vec<Id>, Vec<Id>) =
+            scalars(&graph, program, &phases).into_iter().partition(|id| ready[id.index()] == 0);
+        for id in late {
+            phases[ready[id.index()] - 1].after.push(id);
+        }
         let places = places(&graph);
         Plan { program: program.clone(), graph, scalars, phases, outputs, places, crosses }
     }
@@ -260,7 +269,7 @@ fn places(graph: &Graph) -> Vec<usize> {
     (0..graph.inputs.len()).map(place).collect()
 }
 
-/// Every scalar that something reads before the first batch operation.
+/// Every scalar that something reads, but for those that the program computes after a batch operation.
 fn scalars(graph: &Graph, program: &RowProgram, phases: &[Phase]) -> Vec<Id> {
     let late: Vec<Id> = phases.iter().flat_map(|p| p.batch.iter().chain(&p.after)).copied().collect();
     let mut roots: Vec<Id> = program.ends();

@@ -7,28 +7,28 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
     crate::compiled::Entry::of::<2, 1, 1, 1, Sweep2>("v0 = max(x0, 1e-12); v1 = ln(v0); v2 = mul_add(r0, v1, x1); lse v2; keep e0"),
     crate::compiled::Entry::of::<1, 1, 1, 1, Sweep3>("lse x0 * r0; keep e0"),
     crate::compiled::Entry::of::<2, 1, 2, 1, Sweep4>("v0 = max(x1, 0.0); v1 = min(v0, 1.0); v2 = sub(1.0, v1); lse x0 * r0; sum v2; keep e0"),
-    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep5>("v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep5>("v0 = acos(x0); v1 = mul_add(-2.0, v0, 3.141592653589793); v2 = inside(x0, r1); v3 = csc(v2); lse v1 * r0; keep e0 * v3"),
     crate::compiled::Entry::of::<2, 1, 1, 0, Sweep6>("v0 = mul(x0, x1); lse v0 * r0"),
-    crate::compiled::Entry::of::<2, 5, 1, 1, Sweep7>("v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6"),
+    crate::compiled::Entry::of::<2, 5, 1, 1, Sweep7>("v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = mul(r4, v5); sum v3; write v6"),
     crate::compiled::Entry::of::<1, 2, 1, 1, Sweep8>("v0 = acos(x0); v1 = sub(6.283185307179586, v0); v2 = mul(v1, v1); v3 = inside(x0, r1); v4 = csc(v3); v5 = mul(v4, v1); lse v2 * r0; keep e0 * v5"),
     crate::compiled::Entry::of::<1, 1, 1, 0, Sweep9>("lse x0 * r0"),
-    crate::compiled::Entry::of::<1, 5, 1, 1, Sweep10>("v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep10>("v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); sum v2; write v3"),
     crate::compiled::Entry::of::<1, 2, 1, 1, Sweep11>("v0 = cos_angle(r1, 0.0, x0); lse v0 * r0; keep e0"),
     crate::compiled::Entry::of::<3, 1, 1, 3, Sweep12>("v0 = max(x0, x1); v1 = max(v0, x2); v2 = le(x1, x0); v3 = le(x2, v0); v4 = select(v3, 1.0, 0.0); v5 = select(v2, v4, 0.0); v6 = select(v2, 0.0, v4); v7 = select(v3, 0.0, 1.0); lse v1 * r0; keep e0 * v5; keep e0 * v6; keep e0 * v7"),
-    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep13>("v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep13>("v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = mul(r3, v2); v4 = exp(v3); v5 = mul(v0, v4); v6 = sub(v5, 1.0); lse v6 * r0; keep e0 * v4"),
     crate::compiled::Entry::of::<1, 4, 3, 1, Sweep14>("v0 = lt(r0, x0); v1 = select(v0, 1.0, 0.0); v2 = select(v0, x0, 0.0); v3 = mul_add(r2, x0, r3); v4 = select(v0, v3, x0); v5 = select(v0, r2, 1.0); sum v1; sum v2; lse v4 * r1; keep e2 * v5"),
     crate::compiled::Entry::of::<1, 3, 1, 1, Sweep15>("v0 = lt(r1, x0); v1 = add(r2, x0); v2 = select(v0, v1, 1.0); v3 = mul(x0, v2); v4 = mul_add(2.0, x0, r2); v5 = select(v0, v4, 1.0); lse v3 * r0; keep e0 * v5"),
     crate::compiled::Entry::of::<1, 4, 1, 1, Sweep16>("v0 = lt(r1, x0); v1 = mul_add(r2, x0, r3); v2 = select(v0, v1, x0); v3 = select(v0, r2, 1.0); lse v2 * r0; keep e0 * v3"),
     crate::compiled::Entry::of::<1, 3, 1, 1, Sweep17>("v0 = lt(r1, x0); v1 = add(x0, r2); v2 = select(v0, v1, x0); lse v2 * r0; keep e0"),
     crate::compiled::Entry::of::<0, 0, 0, 1, Sweep18>("write 0.0"),
     crate::compiled::Entry::of::<1, 2, 1, 1, Sweep19>("v0 = sub(x0, r1); v1 = add(r1, x0); v2 = relu(v1); v3 = mul(v0, v2); lse v3 * r0; keep e0 * v2"),
-    crate::compiled::Entry::of::<1, 6, 1, 1, Sweep20>("v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8"),
-    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep21>("v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep20>("v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r0); v2 = mul_add(r1, v1, r2); v3 = softplus(v2); v4 = sigmoid(v2); v5 = mul(r3, v4); sum v3; write v5"),
+    crate::compiled::Entry::of::<1, 3, 1, 1, Sweep21>("v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); sum v1; write v3"),
     crate::compiled::Entry::of::<2, 1, 1, 1, Sweep22>("v0 = mul(x0, x1); lse v0 * r0; keep e0 * x1"),
     crate::compiled::Entry::of::<1, 0, 1, 0, Sweep23>("lse x0"),
-    crate::compiled::Entry::of::<1, 6, 1, 1, Sweep24>("v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5"),
-    crate::compiled::Entry::of::<1, 1, 1, 1, Sweep25>("v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1"),
-    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep26>("v0 = div(x0, r1); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6"),
+    crate::compiled::Entry::of::<1, 5, 1, 1, Sweep24>("v0 = sub(r0, x0); v1 = exp_shifted(x0, r1); v2 = mul(r2, v1); v3 = mul_add(r3, v2, r4); sum v0; write v3"),
+    crate::compiled::Entry::of::<1, 1, 1, 1, Sweep25>("v0 = mul(x0, x0); v1 = mul(r0, x0); sum v0; write v1"),
+    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep26>("v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(r2, x0); v3 = sigmoid(v2); v4 = mul(r3, x0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6"),
     crate::compiled::Entry::of::<1, 0, 1, 1, Sweep27>("lse x0; keep e0"),
 ];
 
@@ -206,7 +206,7 @@ impl crate::tile::Cells<2, 1, 2, 1> for Sweep4 {
 
 /// First found in airface.
 ///
-/// `v0 = acos(x0); v1 = mul(2.0, v0); v2 = sub(3.141592653589793, v1); v3 = inside(x0, r1); v4 = csc(v3); lse v2 * r0; keep e0 * v4`
+/// `v0 = acos(x0); v1 = mul_add(-2.0, v0, 3.141592653589793); v2 = inside(x0, r1); v3 = csc(v2); lse v1 * r0; keep e0 * v3`
 pub struct Sweep5;
 
 impl crate::tile::Cells<1, 2, 1, 1> for Sweep5 {
@@ -216,9 +216,8 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep5 {
     #[inline(always)]
     fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
         let v0 = F::acos::<I>(x[0]);
-        let v1 = F::from_f64(2.0) * v0;
-        let v2 = F::from_f64(3.141592653589793) - v1;
-        [v2 * r[0]]
+        let v1 = F::mul_add::<I>(F::from_f64(-2.0), v0, F::from_f64(3.141592653589793));
+        [v1 * r[0]]
     }
 
     #[inline(always)]
@@ -234,12 +233,11 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep5 {
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = F::acos::<I>(x[0]);
-        let v1 = F::from_f64(2.0) * v0;
-        let v2 = F::from_f64(3.141592653589793) - v1;
-        let v3 = F::max(F::min(x[0], r[1]), -r[1]);
-        let v4 = F::csc(v3);
-        let e0 = F::exp2_scaled::<I>(v2, r[0], low[0], shift[0]);
-        ([e0], [e0 * v4])
+        let v1 = F::mul_add::<I>(F::from_f64(-2.0), v0, F::from_f64(3.141592653589793));
+        let v2 = F::max(F::min(x[0], r[1]), -r[1]);
+        let v3 = F::csc(v2);
+        let e0 = F::exp2_scaled::<I>(v1, r[0], low[0], shift[0]);
+        ([e0], [e0 * v3])
     }
 }
 
@@ -278,7 +276,7 @@ impl crate::tile::Cells<2, 1, 1, 0> for Sweep6 {
 
 /// First found in l_softmax.
 ///
-/// `v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = div(v5, r4); sum v3; write v6`
+/// `v0 = mul(x0, x1); v1 = exp_scaled(v0, r0, r1); v2 = mul(r2, v1); v3 = mul(v0, v2); v4 = mul(r3, x1); v5 = mul(v4, v2); v6 = mul(r4, v5); sum v3; write v6`
 pub struct Sweep7;
 
 impl crate::tile::Cells<2, 5, 1, 1> for Sweep7 {
@@ -308,7 +306,7 @@ impl crate::tile::Cells<2, 5, 1, 1> for Sweep7 {
         let v3 = v0 * v2;
         let v4 = r[3] * x[1];
         let v5 = v4 * v2;
-        let v6 = v5 / r[4];
+        let v6 = r[4] * v5;
         ([v3], [v6])
     }
 }
@@ -386,27 +384,27 @@ impl crate::tile::Cells<1, 1, 1, 0> for Sweep9 {
 
 /// First found in sphereface_annealed.
 ///
-/// `v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); v4 = div(v3, r4); sum v2; write v4`
+/// `v0 = exp_scaled(x0, r0, r1); v1 = mul(r2, v0); v2 = mul(x0, v1); v3 = mul(r3, v1); sum v2; write v3`
 pub struct Sweep10;
 
-impl crate::tile::Cells<1, 5, 1, 1> for Sweep10 {
+impl crate::tile::Cells<1, 4, 1, 1> for Sweep10 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> [F; 1] {
         [F::default()]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 5],
-        low: &[F; 5],
+        r: &[F; 4],
+        low: &[F; 4],
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
@@ -414,8 +412,7 @@ impl crate::tile::Cells<1, 5, 1, 1> for Sweep10 {
         let v1 = r[2] * v0;
         let v2 = x[0] * v1;
         let v3 = r[3] * v1;
-        let v4 = v3 / r[4];
-        ([v2], [v4])
+        ([v2], [v3])
     }
 }
 
@@ -495,7 +492,7 @@ impl crate::tile::Cells<3, 1, 1, 3> for Sweep12 {
 
 /// First found in arcnegface.
 ///
-/// `v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = div(v2, r3); v4 = neg(v3); v5 = exp(v4); v6 = mul(v0, v5); v7 = sub(v6, 1.0); lse v7 * r0; keep e0 * v5`
+/// `v0 = mul_add(r1, x0, r1); v1 = sub(x0, r2); v2 = mul(v1, v1); v3 = mul(r3, v2); v4 = exp(v3); v5 = mul(v0, v4); v6 = sub(v5, 1.0); lse v6 * r0; keep e0 * v4`
 pub struct Sweep13;
 
 impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
@@ -507,12 +504,11 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
         let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
         let v1 = x[0] - r[2];
         let v2 = v1 * v1;
-        let v3 = v2 / r[3];
-        let v4 = -v3;
-        let v5 = F::exp::<I>(v4);
-        let v6 = v0 * v5;
-        let v7 = v6 - F::from_f64(1.0);
-        [v7 * r[0]]
+        let v3 = r[3] * v2;
+        let v4 = F::exp::<I>(v3);
+        let v5 = v0 * v4;
+        let v6 = v5 - F::from_f64(1.0);
+        [v6 * r[0]]
     }
 
     #[inline(always)]
@@ -530,13 +526,12 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep13 {
         let v0 = F::mul_add::<I>(r[1], x[0], r[1]);
         let v1 = x[0] - r[2];
         let v2 = v1 * v1;
-        let v3 = v2 / r[3];
-        let v4 = -v3;
-        let v5 = F::exp::<I>(v4);
-        let v6 = v0 * v5;
-        let v7 = v6 - F::from_f64(1.0);
-        let e0 = F::exp2_scaled::<I>(v7, r[0], low[0], shift[0]);
-        ([e0], [e0 * v5])
+        let v3 = r[3] * v2;
+        let v4 = F::exp::<I>(v3);
+        let v5 = v0 * v4;
+        let v6 = v5 - F::from_f64(1.0);
+        let e0 = F::exp2_scaled::<I>(v6, r[0], low[0], shift[0]);
+        ([e0], [e0 * v4])
     }
 }
 
@@ -767,49 +762,10 @@ impl crate::tile::Cells<1, 2, 1, 1> for Sweep19 {
 
 /// First found in sphereface2.
 ///
-/// `v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r1); v2 = mul_add(2.0, v1, r2); v3 = sub(v2, 1.0); v4 = mul_add(r0, v3, r3); v5 = softplus(v4); v6 = sigmoid(v4); v7 = mul(r4, v6); v8 = div(v7, r5); sum v5; write v8`
+/// `v0 = mul_add(0.5, x0, 0.5); v1 = pow(v0, r0); v2 = mul_add(r1, v1, r2); v3 = softplus(v2); v4 = sigmoid(v2); v5 = mul(r3, v4); sum v3; write v5`
 pub struct Sweep20;
 
-impl crate::tile::Cells<1, 6, 1, 1> for Sweep20 {
-    const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
-    const SPLITS: bool = false;
-
-    #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> [F; 1] {
-        [F::default()]
-    }
-
-    #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> bool {
-        true
-    }
-
-    #[inline(always)]
-    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 6],
-        _low: &[F; 6],
-        _shift: &[F; 1],
-        x: [F; 1],
-    ) -> ([F; 1], [F; 1]) {
-        let v0 = F::mul_add::<I>(F::from_f64(0.5), x[0], F::from_f64(0.5));
-        let v1 = F::pow::<I>(v0, r[1]);
-        let v2 = F::mul_add::<I>(F::from_f64(2.0), v1, r[2]);
-        let v3 = v2 - F::from_f64(1.0);
-        let v4 = F::mul_add::<I>(r[0], v3, r[3]);
-        let v5 = F::softplus::<I>(v4);
-        let v6 = F::sigmoid::<I>(v4);
-        let v7 = r[4] * v6;
-        let v8 = v7 / r[5];
-        ([v5], [v8])
-    }
-}
-
-/// First found in uniface.
-///
-/// `v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); v4 = div(v3, r3); sum v1; write v4`
-pub struct Sweep21;
-
-impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
+impl crate::tile::Cells<1, 4, 1, 1> for Sweep20 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
@@ -830,12 +786,47 @@ impl crate::tile::Cells<1, 4, 1, 1> for Sweep21 {
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
+        let v0 = F::mul_add::<I>(F::from_f64(0.5), x[0], F::from_f64(0.5));
+        let v1 = F::pow::<I>(v0, r[0]);
+        let v2 = F::mul_add::<I>(r[1], v1, r[2]);
+        let v3 = F::softplus::<I>(v2);
+        let v4 = F::sigmoid::<I>(v2);
+        let v5 = r[3] * v4;
+        ([v3], [v5])
+    }
+}
+
+/// First found in uniface.
+///
+/// `v0 = mul_add(r0, x0, r1); v1 = softplus(v0); v2 = sigmoid(v0); v3 = mul(r2, v2); sum v1; write v3`
+pub struct Sweep21;
+
+impl crate::tile::Cells<1, 3, 1, 1> for Sweep21 {
+    const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
+    const SPLITS: bool = false;
+
+    #[inline(always)]
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 3], _x: [F; 1]) -> [F; 1] {
+        [F::default()]
+    }
+
+    #[inline(always)]
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 3], _x: [F; 1]) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
+        r: &[F; 3],
+        _low: &[F; 3],
+        _shift: &[F; 1],
+        x: [F; 1],
+    ) -> ([F; 1], [F; 1]) {
         let v0 = F::mul_add::<I>(r[0], x[0], r[1]);
         let v1 = F::softplus::<I>(v0);
         let v2 = F::sigmoid::<I>(v0);
         let v3 = r[2] * v2;
-        let v4 = v3 / r[3];
-        ([v1], [v4])
+        ([v1], [v3])
     }
 }
 
@@ -905,43 +896,41 @@ impl crate::tile::Cells<1, 0, 1, 0> for Sweep23 {
 
 /// First found in label_smoothing.
 ///
-/// `v0 = sub(r0, x0); v1 = exp_shifted(x0, r2); v2 = mul(r3, v1); v3 = mul(r1, v2); v4 = sub(v3, r4); v5 = div(v4, r5); sum v0; write v5`
+/// `v0 = sub(r0, x0); v1 = exp_shifted(x0, r1); v2 = mul(r2, v1); v3 = mul_add(r3, v2, r4); sum v0; write v3`
 pub struct Sweep24;
 
-impl crate::tile::Cells<1, 6, 1, 1> for Sweep24 {
+impl crate::tile::Cells<1, 5, 1, 1> for Sweep24 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Sum];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> [F; 1] {
         [F::default()]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 6], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 5], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 6],
-        _low: &[F; 6],
+        r: &[F; 5],
+        _low: &[F; 5],
         _shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = r[0] - x[0];
-        let v1 = F::exp2_scaled::<I>(x[0], F::LOG2_E.0, F::LOG2_E.1, r[2]);
-        let v2 = r[3] * v1;
-        let v3 = r[1] * v2;
-        let v4 = v3 - r[4];
-        let v5 = v4 / r[5];
-        ([v0], [v5])
+        let v1 = F::exp2_scaled::<I>(x[0], F::LOG2_E.0, F::LOG2_E.1, r[1]);
+        let v2 = r[2] * v1;
+        let v3 = F::mul_add::<I>(r[3], v2, r[4]);
+        ([v0], [v3])
     }
 }
 
 /// First found in p2sgrad.
 ///
-/// `v0 = mul(x0, x0); v1 = div(x0, r0); sum v0; write v1`
+/// `v0 = mul(x0, x0); v1 = mul(r0, x0); sum v0; write v1`
 pub struct Sweep25;
 
 impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
@@ -966,44 +955,44 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = x[0] * x[0];
-        let v1 = x[0] / r[0];
+        let v1 = r[0] * x[0];
         ([v0], [v1])
     }
 }
 
 /// First found in softcap.
 ///
-/// `v0 = div(x0, r1); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6`
+/// `v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(r2, x0); v3 = sigmoid(v2); v4 = mul(r3, x0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6`
 pub struct Sweep26;
 
-impl crate::tile::Cells<1, 2, 1, 1> for Sweep26 {
+impl crate::tile::Cells<1, 4, 1, 1> for Sweep26 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
-        let v0 = x[0] / r[1];
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
+        let v0 = r[1] * x[0];
         let v1 = F::tanh::<I>(v0);
         [v1 * r[0]]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 2],
-        low: &[F; 2],
+        r: &[F; 4],
+        low: &[F; 4],
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
-        let v0 = x[0] / r[1];
+        let v0 = r[1] * x[0];
         let v1 = F::tanh::<I>(v0);
-        let v2 = F::from_f64(-2.0) * v0;
+        let v2 = r[2] * x[0];
         let v3 = F::sigmoid::<I>(v2);
-        let v4 = F::from_f64(2.0) * v0;
+        let v4 = r[3] * x[0];
         let v5 = F::sigmoid::<I>(v4);
         let v6 = v3 * v5;
         let e0 = F::exp2_scaled::<I>(v1, r[0], low[0], shift[0]);

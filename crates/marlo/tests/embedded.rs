@@ -133,12 +133,7 @@ macro_rules! masked {
 
 #[test]
 fn arguments_of_a_macro_stay_in_their_statement() {
-    let masked = masked!(
-        masked,
-        cos[y],
-        cos[k]
-            >= f - 0.2
-    );
+    let masked = masked!(masked, cos[y], cos[k] >= f - 0.2);
     holds(&masked, "masked");
     assert!(masked.source().contains("let f = cos [ y ] - 0.1 * t\n"), "{}", masked.source());
     assert!(masked.source().contains("let I = mask( cos [ k ] >= f - 0.2 )\n"), "{}", masked.source());

@@ -1,4 +1,4 @@
-//! Values of a cell that are A·x + B in one input x, with A and B of the row: one instruction, however they are written.
+//! Values of a cell that are A·x + B in one other, with A and B of the row: one instruction, however they are written.
 
 use marlo_ir::graph::{Graph, Id};
 use marlo_ir::op::{At, Op};
@@ -7,8 +7,8 @@ use marlo_ir::shape::Shape;
 /// A·x + B.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub(super) struct Affine {
-    /// x, an input read at the cell.
-    pub(super) input: Id,
+    /// x, of the cell.
+    pub(super) of: Id,
     /// A, of the row.
     pub(super) slope: Id,
     /// B, of the row.
@@ -25,19 +25,28 @@ pub(super) fn affine(graph: &mut Graph, id: Id) -> Option<Affine> {
     let args = graph.args(id).to_vec();
     let is_row = |graph: &Graph, id: Id| graph.shape(id) != Shape::Cell;
     match graph.op(id) {
-        Op::Input(_, At::Other) => {
-            let (slope, offset) = (graph.number(1.0), graph.number(0.0));
-            Some(Affine { input: id, slope, offset, operations: 0 })
-        }
         Op::Neg => {
             let minus = graph.number(-1.0);
             affine(graph, args[0])?.times(graph, minus)
         }
         Op::Mul if is_row(graph, args[0]) => affine(graph, args[1])?.times(graph, args[0]),
         Op::Mul if is_row(graph, args[1]) => affine(graph, args[0])?.times(graph, args[1]),
-        op @ (Op::Add | Op::Sub) => sum(graph, op, args[0], args[1]),
-        _ => None,
+        Op::Div if is_row(graph, args[1]) => {
+            let one = graph.number(1.0);
+            let inverse = graph.add(Op::Div, &[one, args[1]]);
+            affine(graph, args[0])?.times(graph, inverse)
+        }
+        op @ (Op::Add | Op::Sub) => sum(graph, op, args[0], args[1]).or_else(|| itself(graph, id)),
+        // What is done to a choice may be done to its sides.
+        Op::Select => None,
+        _ => itself(graph, id),
     }
+}
+
+/// x as 1·x + 0.
+fn itself(graph: &mut Graph, id: Id) -> Option<Affine> {
+    let (slope, offset) = (graph.number(1.0), graph.number(0.0));
+    Some(Affine { of: id, slope, offset, operations: 0 })
 }
 
 /// x + y or x − y as A·x + B.
@@ -60,12 +69,22 @@ pub(super) fn sum(graph: &mut Graph, op: Op, x: Id, y: Id) -> Option<Affine> {
             let slope = of_rows(graph, op, a.slope, b.slope);
             let offset = of_rows(graph, op, a.offset, b.offset);
             let operations = a.operations + b.operations + 1;
-            (a.input == b.input).then_some(Affine { input: a.input, slope, offset, operations })
+            (a.of == b.of).then_some(Affine { of: a.of, slope, offset, operations })
         }
     }
 }
 
 impl Affine {
+    /// Whether one instruction replaces several, or a quicker one a division.
+    pub(super) fn saves(self, graph: &Graph, id: Id) -> bool {
+        self.operations > 1 || graph.op(id) == Op::Div && self.operations == 1
+    }
+
+    /// It, if x is an input read at the cell.
+    pub(super) fn of_input(self, graph: &Graph) -> Option<Affine> {
+        matches!(graph.op(self.of), Op::Input(_, At::Other)).then_some(self)
+    }
+
     fn times(self, graph: &mut Graph, by: Id) -> Option<Affine> {
         let (slope, offset) =
             (of_rows(graph, Op::Mul, self.slope, by), of_rows(graph, Op::Mul, self.offset, by));

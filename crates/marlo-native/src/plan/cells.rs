@@ -109,7 +109,7 @@ impl Build<'_> {
 
     fn instruction(&mut self, op: Op, id: Id) -> Arg {
         if let Some(affine) = affine(self.graph, id)
-            && affine.operations > 1
+            && affine.saves(self.graph, id)
         {
             return self.affine(affine);
         }
@@ -192,7 +192,7 @@ impl Build<'_> {
 
     /// A·x + B.
     fn affine(&mut self, affine: Affine) -> Arg {
-        let input = self.arg(affine.input);
+        let input = self.arg(affine.of);
         let (slope, offset) = (self.arg(affine.slope), self.arg(affine.offset));
         let is = |arg: Arg, value: f64| matches!(arg, Arg::Const(number) if number.get() == value);
         let (what, args) = match () {
@@ -228,10 +228,10 @@ impl Build<'_> {
             } else if op == Op::Mul {
                 return None;
             } else if self.graph.constant(*chosen) == Some(0.0) && (op == Op::Add || place == 1) {
-                affine(self.graph, other)?;
+                affine(self.graph, other)?.of_input(self.graph)?;
                 other
             } else {
-                affine::sum(self.graph, op, pair[0], pair[1])?;
+                affine::sum(self.graph, op, pair[0], pair[1])?.of_input(self.graph)?;
                 self.graph.add(op, &pair)
             };
         }
