@@ -28,21 +28,34 @@
 //! The crate refuses to know a loss by name, and has no kernels of its own.
 
 mod angle;
+pub mod conv;
 mod elementwise;
 mod fused;
+mod head;
 mod leaves;
 mod lower;
 mod operation;
+mod progress;
+mod runtime;
+mod saved;
+
+use std::path::PathBuf;
 
 use dfdx::tensor::CpuError;
 use marlo_ir::eval::{InputError, Scalar, SettingError};
 use marlo_ir::loss::Wrt;
+use marlo_native::NativeError;
+use safetensors::SafeTensorError;
 
 pub use fused::{Fused, NamedTensor};
+pub use head::{DEVIATION, MarginHead};
 pub use lower::{autodiff, autodiff_by};
+pub use progress::Progress;
+pub use runtime::{RuntimeAdam, RuntimeSgd};
+pub use saved::HeadTensors;
 
 /// A precision that both dfdx and marlo compute in: f32 or f64.
-pub trait Element: dfdx::dtypes::Dtype + Scalar + num_traits::Float {}
+pub trait Element: dfdx::dtypes::Dtype + dfdx::dtypes::NotMixedPrecision + Scalar + num_traits::Float {}
 impl Element for f32 {}
 impl Element for f64 {}
 
@@ -74,6 +87,108 @@ pub enum DfdxError {
     /// The hyperparameters don't fit the loss.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// The batch doesn't fit the head, or the head can't be built.
+    #[error(transparent)]
+    Native(#[from] NativeError),
+    /// A number of rows of weights that makes no whole classes.
+    #[error("{rows} rows of weights are no whole number of classes of {centres} centres: give classes times centres")]
+    Centres {
+        /// The rows of the weights.
+        rows: usize,
+        /// Centres a class.
+        centres: usize,
+    },
+    /// States that would not be saved with the model.
+    #[error("`{loss}` has {found} states, but a head keeps at most {most} with its model")]
+    States {
+        /// The loss.
+        loss: String,
+        /// Its states.
+        found: usize,
+        /// The most that are kept.
+        most: usize,
+    },
+    /// An input that the loss hasn't.
+    #[error("`{loss}` has no further input `{name}` of that axis")]
+    NoInput {
+        /// The loss.
+        loss: String,
+        /// The name.
+        name: String,
+    },
+    /// An input that was not given.
+    #[error("`{loss}` reads `{name}`, which was not given: set it on the head if it has a value a class, else with the batch")]
+    Missing {
+        /// The loss.
+        loss: String,
+        /// The input.
+        name: String,
+    },
+    /// An input of another length.
+    #[error("`{name}` has {found} values, but {wanted} are wanted")]
+    Length {
+        /// The input.
+        name: String,
+        /// The values wanted.
+        wanted: usize,
+        /// The values given.
+        found: usize,
+    },
+    /// An embedding that is not finite.
+    #[error("the embedding of row {row} is not finite: training has diverged, try a smaller learning rate")]
+    Embedding {
+        /// The row.
+        row: usize,
+    },
+    /// A loss that is not finite.
+    #[error("the loss{} is not finite: weights or inputs are too large, or no numbers",
+        .row.map(|row| format!(" of row {row}")).unwrap_or_default())]
+    NotFinite {
+        /// The first row, where it is one row's.
+        row: Option<usize>,
+    },
+    /// A window that doesn't fit into an image.
+    #[error(
+        "a window of {side} × {side} pixels, stride {stride}, does not fit images of {height} × {width} pixels",
+        side = .window.side, stride = .window.stride
+    )]
+    Window {
+        /// The window.
+        window: conv::Window,
+        /// The images' height.
+        height: usize,
+        /// The images' width.
+        width: usize,
+    },
+    /// Weights of a convolution that don't fit its window or its images.
+    #[error("a convolution of {rows} rows of weights does not fit: a window of side {side} wants {side}² rows a channel")]
+    Patch {
+        /// The rows of the weights.
+        rows: usize,
+        /// The side of the window.
+        side: usize,
+    },
+    /// A file that can't be read.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file that is no saved head.
+    #[error("no file of saved tensors: {0}")]
+    Format(#[from] SafeTensorError),
+    /// The file of another head.
+    #[error("{}: the weights are {found}, but this head has {wanted}", .path.display())]
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// Type and shape of this head's weights.
+        wanted: String,
+        /// Type and shape in the file.
+        found: String,
+    },
 }
 
 impl From<CpuError> for DfdxError {

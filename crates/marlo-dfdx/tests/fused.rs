@@ -113,7 +113,7 @@ fn a_head_learns() {
     for step in 0..60 {
         if step == 30 {
             // A schedule: nothing is derived anew.
-            fused.set(&[("s".into(), 8.0), ("m".into(), 0.3)]).expect("in range");
+            fused.progress_mut().set(&[("s".into(), 8.0), ("m".into(), 0.3)]).expect("in range");
         }
         let (w, tape) = weights.leaky_trace().split_tape();
         let norm = w.clone().put_tape(tape).square().sum::<_, Axis<1>>().sqrt();

@@ -80,15 +80,15 @@ fn near(a: &[f64], b: &[f64], tolerance: f64) {
 fn states_go_on_with_each_step() {
     let mut fused = Fused::new(&running_mean(), &[]).expect("the settings are right");
     let mean = (0.8 + 0.4) / 2.0;
-    assert!(fused.states().is_empty());
+    assert!(fused.progress().states().is_empty());
     let first = fused.apply(matrix().leaky_trace(), &LABELS).expect("the inputs fit").array();
     // The same state again, on a tape or not, until it is told to go on.
     let again = fused.apply(matrix(), &LABELS).expect("the inputs fit").array();
     assert_eq!(first, again);
-    fused.advance();
+    fused.progress_mut().advance();
     let state = (0.5 + mean) / 2.0;
-    assert_eq!(fused.step(), 1);
-    near(&[fused.states()[0].1], &[state], 1e-15);
+    assert_eq!(fused.progress().step(), 1);
+    near(&[fused.progress().states()[0].1], &[state], 1e-15);
 
     let copy = fused.clone();
     let x = matrix();
@@ -107,33 +107,33 @@ fn states_go_on_with_each_step() {
     near(&[second.array()], &[exact.mean_loss], 1e-14);
     near(&second.backward().get(&x).as_vec(), &exact.gradient, 1e-14);
 
-    fused.advance();
-    near(&[fused.states()[0].1], &[(state + mean) / 2.0], 1e-15);
+    fused.progress_mut().advance();
+    near(&[fused.progress().states()[0].1], &[(state + mean) / 2.0], 1e-15);
     // Without a batch in between, states stay and the step goes on.
-    fused.advance();
-    near(&[fused.states()[0].1], &[(state + mean) / 2.0], 1e-15);
-    assert_eq!((fused.step(), copy.step()), (3, 1));
+    fused.progress_mut().advance();
+    near(&[fused.progress().states()[0].1], &[(state + mean) / 2.0], 1e-15);
+    assert_eq!((fused.progress().step(), copy.progress().step()), (3, 1));
 }
 
 #[test]
 fn a_checkpoint_goes_on() {
     let mut fused = Fused::new(&running_mean(), &[("t".into(), -0.5)]).expect("the settings are right");
     fused.apply(matrix().leaky_trace(), &LABELS).expect("the inputs fit");
-    fused.advance();
+    fused.progress_mut().advance();
     let mut other = Fused::new(&running_mean(), &[]).expect("the settings are right");
-    other.set_step(fused.step());
-    other.set_states(fused.states()).expect("they are states");
+    other.progress_mut().set_step(fused.progress().step());
+    other.progress_mut().set_states(&fused.progress().states()).expect("they are states");
     let value = |fused: &Fused| fused.apply(matrix(), &LABELS).expect("the inputs fit").array();
     assert_eq!(value(&fused), value(&other));
     // Hyperparameters change, the state stays; unless it is given itself.
-    fused.set(&[("s".into(), 4.0)]).expect("in range");
-    assert_eq!(fused.states(), other.states());
-    fused.set(&[("t".into(), 0.0)]).expect("in range");
-    assert!(fused.states().is_empty());
-    let error = other.set_states(&[("s".into(), 1.0)]).expect_err("no state");
-    assert!(matches!(error, DfdxError::Setting(SettingError::Unknown { .. })), "{error}");
-    let error = other.set_states(&[("t".into(), 2.0)]).expect_err("out of range");
-    assert!(matches!(error, DfdxError::Setting(SettingError::Range { .. })), "{error}");
+    fused.progress_mut().set(&[("s".into(), 4.0)]).expect("in range");
+    assert_eq!(fused.progress().states(), other.progress().states());
+    fused.progress_mut().set(&[("t".into(), 0.0)]).expect("in range");
+    assert!(fused.progress().states().is_empty());
+    let error = other.progress_mut().set_states(&[("s".into(), 1.0)]).expect_err("no state");
+    assert!(matches!(error, SettingError::Unknown { .. }), "{error}");
+    let error = other.progress_mut().set_states(&[("t".into(), 2.0)]).expect_err("out of range");
+    assert!(matches!(error, SettingError::Range { .. }), "{error}");
 }
 
 /// s = classes + step, for ten steps.
@@ -153,12 +153,12 @@ fn schedules_follow_the_step() {
     let error = fused.apply(matrix(), &LABELS).expect_err("there is no step 0");
     assert!(matches!(error, DfdxError::Setting(SettingError::Step { step: 0, .. })), "{error}");
     for step in 1..=10 {
-        fused.advance();
+        fused.progress_mut().advance();
         let fixed = Fused::new(&loss, &[("s".into(), 3.0 + f64::from(step))]).expect("in range");
         let value = |fused: &Fused| fused.apply(matrix(), &LABELS).expect("the inputs fit").array();
         assert_eq!(value(&fused), value(&fixed));
     }
-    fused.set_step(11);
+    fused.progress_mut().set_step(11);
     assert!(matches!(fused.apply(matrix(), &LABELS), Err(DfdxError::Setting(SettingError::Step { .. }))));
 }
 

@@ -1,0 +1,81 @@
+//! dfdx's optimisers for tensors whose shape is known only at run time.
+//!
+//! dfdx updates models whose shapes are all constants. The rules themselves work on any tensor; these call them on one
+//! tensor after the other.
+
+use dfdx::optim::{AdamConfig, SgdConfig};
+use dfdx::prelude::*;
+use dfdx::tensor::Gradients;
+
+use crate::{DfdxError, Element};
+
+/// Stochastic gradient descent, with the momenta of the tensors that it has updated.
+#[derive(Clone, Debug)]
+pub struct RuntimeSgd<E: Element> {
+    /// Rate, momentum and weight decay; they may change between steps.
+    pub config: SgdConfig,
+    velocity: Gradients<E, Cpu>,
+}
+
+impl<E: Element> RuntimeSgd<E> {
+    /// At rest.
+    pub fn new(config: SgdConfig) -> Self {
+        RuntimeSgd { config, velocity: Gradients::leaky() }
+    }
+
+    /// One step of a tensor.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn update<S: Shape>(
+        &mut self,
+        tensor: &mut Tensor<S, E, Cpu>,
+        gradients: &mut Gradients<E, Cpu>,
+    ) -> Result<(), DfdxError> {
+        let velocity = self.velocity.get_or_alloc_mut(tensor)?;
+        Ok(self.config.try_update(tensor, velocity, gradients.get_or_alloc_mut(tensor)?)?)
+    }
+
+    /// The velocity of a tensor, in its layout: what a checkpoint keeps.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn velocity<S: Shape>(&mut self, tensor: &Tensor<S, E, Cpu>) -> Result<&mut Vec<E>, DfdxError> {
+        Ok(self.velocity.get_or_alloc_mut(tensor)?)
+    }
+}
+
+/// Adam, with the moments of the tensors that it has updated.
+#[derive(Clone, Debug)]
+pub struct RuntimeAdam<E: Element> {
+    /// Rate, decays of the moments and weight decay; they may change between steps.
+    pub config: AdamConfig,
+    step: i32,
+    first: Gradients<E, Cpu>,
+    second: Gradients<E, Cpu>,
+}
+
+impl<E: Element> RuntimeAdam<E> {
+    /// Without moments.
+    pub fn new(config: AdamConfig) -> Self {
+        RuntimeAdam { config, step: 1, first: Gradients::leaky(), second: Gradients::leaky() }
+    }
+
+    /// One step of a tensor.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn update<S: Shape>(
+        &mut self,
+        tensor: &mut Tensor<S, E, Cpu>,
+        gradients: &mut Gradients<E, Cpu>,
+    ) -> Result<(), DfdxError> {
+        let (first, second) = (self.first.get_or_alloc_mut(tensor)?, self.second.get_or_alloc_mut(tensor)?);
+        Ok(self.config.try_update(self.step, tensor, first, second, gradients.get_or_alloc_mut(tensor)?)?)
+    }
+
+    /// Goes on to the next step, once all tensors are updated.
+    pub fn advance(&mut self) {
+        self.step += 1;
+    }
+}
