@@ -143,6 +143,9 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds, more than 0, as in 0.5".into())
 }
 
+/// What `--all` is relative to.
+pub(super) const BASE: &str = "arcface";
+
 /// What makes no sense together, and what there is not: said before anything is measured.
 pub(super) fn refuse(args: &Args) -> Result<(), CliError> {
     let usage = |message: &str| Err(CliError::Usage(message.into()));
