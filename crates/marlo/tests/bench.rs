@@ -135,6 +135,24 @@ fn peers_that_fail_are_left_out() {
     assert_eq!(left, 0, "nothing stays behind");
 }
 
+#[cfg(unix)]
+#[test]
+fn peers_that_are_not_there_are_refused() {
+    let said = |line: &str, python: &str| {
+        let line = format!("softmax --size 2,3 --peers {line} --python {python}");
+        let output = command(&line).output().expect("the program starts");
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()), "{line}");
+        text(&output.stderr)
+    };
+    let unknown = said("--peer good --peer tensorflow", PYTHON);
+    assert!(
+        unknown.starts_with("error: --peer tensorflow: there is no such peer; there are good, other"),
+        "{unknown}"
+    );
+    let mute = said("", "false");
+    assert!(mute.contains("peers.py` does not list its peers: no answer, exit status: 1"), "{mute}");
+}
+
 /// The loss of softmax on the inputs of the test above.
 #[cfg(unix)]
 fn marlo_loss() -> f64 {

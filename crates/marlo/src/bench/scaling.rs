@@ -86,6 +86,20 @@ mod tests {
     }
 
     #[test]
+    fn a_point_has_the_name_of_its_line_and_limits() {
+        let cosines = Cosines::draw(3, 50, 1);
+        let loss = crate::specs::compile("softmax").expect("it ships").loss;
+        let library = marlo_native::Library::empty();
+        let case = Case::new(&loss, &cosines, &library, 1).expect("it reads nothing else");
+        let mut cases = [("softmax, interpreted".to_owned(), case)];
+        let found = measure(&mut cases, &cosines, Effort::Repetitions(2)).expect("it fits");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].rows, found[0].classes), (3, 50));
+        assert_eq!(found[0].measurement.name, "softmax, interpreted");
+        assert!(found[0].limits.copy.is_some() && found[0].measurement.repetitions >= 2);
+    }
+
+    #[test]
     fn linear_times_have_the_exponent_1() {
         let point = |cells: u64, seconds: f64| Point {
             rows: 1,

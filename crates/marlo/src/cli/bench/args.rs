@@ -132,7 +132,7 @@ fn parse_size(text: &str) -> Result<Size, String> {
     let vectors = rows.checked_add(classes).and_then(|vectors| vectors.checked_mul(width.unwrap_or(1)));
     if !fits(vectors) {
         return Err(
-            "embeddings and class vectors would have more than 2^32 numbers, 16 GiB: take a smaller D".into(),
+            "embeddings and class vectors would have more than 2^32 numbers, 16 GiB: take a smaller B, C or D".into(),
         );
     }
     Ok(Size { rows, classes, width })
