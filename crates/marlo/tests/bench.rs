@@ -82,6 +82,22 @@ fn two_losses_of_a_name_are_refused() {
     }
 }
 
+/// Without an adapter, not even a software one, that is what it says.
+#[test]
+fn a_gpu_is_named() {
+    let output =
+        command("softmax --backend wgpu --size 4,64 --repeat 3 --json").output().expect("the program starts");
+    if !output.status.success() {
+        let said = text(&output.stderr);
+        assert!(said.starts_with("error: wgpu: no GPU adapter was found"), "{said}");
+        return;
+    }
+    for (name, object) in objects(&printed(&output)) {
+        assert!(object["adapter"].as_str().is_some_and(|adapter| !adapter.is_empty()), "{name}: {object}");
+        assert_eq!((&object["repetitions"], &object["threads"]), (&3.into(), &Value::Null), "{name}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn peers_that_fail_are_left_out() {
