@@ -2,6 +2,7 @@
 import argparse
 import gc
 import json
+import math
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ def arguments():
     parser.add_argument("--data", help="a folder with cosines.npy (or embeddings.npy and weights.npy) and labels.npy")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--budget", type=float, default=6.0, help="seconds of steps that are timed")
+    parser.add_argument("--repeat", type=int, help="steps that are timed, instead of --budget")
     args = parser.parse_args()
     if not args.list and not (args.peer and args.data):
         parser.error("--peer and --data are wanted")
@@ -28,8 +30,14 @@ def arguments():
 
 
 def skip(reason):
-    print(json.dumps({"skipped": reason}))
+    print(json.dumps({"skipped": " ".join(str(reason).split())[:300]}))
     sys.exit()
+
+
+def number(value):
+    """A loss as JSON has it: null where there is none, and a string where it is NaN or infinite."""
+    value = None if value is None else float(value)
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def load(args):
@@ -58,19 +66,20 @@ def forget_peak():
 
 
 def run(args, step):
-    """Times step(), one forward and backward, which gives the loss. What the first calls compile is not counted."""
+    """Times step(), one forward and backward, which gives the loss, or None. What the first calls compile is not counted,
+    nor is the memory that they need for it."""
     gc.collect()
     forget_peak()
     before = status("VmRSS")
     start = time.perf_counter()
-    value = float(step())
+    value = number(step())
     first = time.perf_counter() - start
     start = time.perf_counter()
     step()
     second = time.perf_counter() - start
     forget_peak()
     seconds = []
-    least, most = (3, 400) if second < 2 else (2, 400)
+    least, most = (args.repeat, args.repeat) if args.repeat else (3 if second < 2 else 2, 400)
     end = time.perf_counter() + args.budget
     while len(seconds) < least or (time.perf_counter() < end and len(seconds) < most):
         start = time.perf_counter()

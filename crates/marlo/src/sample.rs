@@ -28,6 +28,27 @@ pub fn drawn(
     setting::draw(&loss.graph, rows, classes, seed, step, given)
 }
 
+/// Every further input of a loss but matrices, in its order: [stand-ins](inputs), and [draws](drawn) of that seed. The name of
+/// the first one that has neither is the error.
+///
+/// # Errors
+/// When an input has neither a stand-in nor a law that it is drawn by.
+pub fn vectors<S: Scalar>(
+    loss: &Loss,
+    labels: &[usize],
+    classes: usize,
+    seed: u64,
+) -> Result<Vec<Vec<S>>, String> {
+    let labels: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
+    let mut given = inputs(loss, &labels, classes, &[]);
+    given.extend(drawn(loss, (labels.len(), classes), seed, 0, &[]));
+    let vector = |input: &Input| match given.iter().find(|(name, _)| *name == input.name) {
+        Some((_, values)) => Ok(values.iter().map(|value| S::from_f64(*value)).collect()),
+        None => Err(input.name.clone()),
+    };
+    loss.graph.inputs.iter().filter(|input| input.axis != Axis::Matrix).map(vector).collect()
+}
+
 /// A batch of cosines (B, C) alone: [stand-ins](inputs) for what else the loss reads, [draws](drawn) of that seed, and
 /// [further centres](with_centres).
 ///

@@ -8,11 +8,9 @@ use marlo_wgsl::bench::{self, Effort, Timing};
 use marlo_wgsl::{Gpu, GpuHead, HeadArrays, HeadSizes, Kernel};
 
 use super::inputs::{Cosines, Embeddings};
+use super::limits::COPY;
 use super::{BenchError, Measurement, Work};
 use crate::sample;
-
-/// The name of the copy among measurements; [`super::Limits`] looks for it.
-const COPY: &str = "copy";
 
 /// A copy of as many numbers, by the device.
 ///

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use marlo_ir::eval::settings;
-use marlo_ir::graph::Axis;
 use marlo_ir::loss::Loss;
 use marlo_ir::setting::Moment;
 use marlo_native::head::{Builder, Filtered, Gradients, Head, Step};
@@ -53,18 +52,11 @@ impl<'a> HeadCase<'a> {
         let rows = embeddings.labels.len();
         let width = embeddings.embeddings.len() / rows;
         let classes = embeddings.weights.len() / width;
-        let labels: Vec<i64> = embeddings.labels.iter().map(|label| *label as i64).collect();
-        let mut given = sample::inputs(loss, &labels, classes, &[]);
-        given.extend(sample::drawn(loss, (rows, classes), seed, 0, &[]));
-        let vector = |name: &String| match given.iter().find(|given| given.0 == *name) {
-            Some((_, values)) => Ok(values.iter().map(|value| *value as f32).collect()),
-            None => Err(BenchError::Input { loss: loss.name.clone(), input: name.clone() }),
-        };
-        let inputs = loss.graph.inputs.iter().filter(|input| input.axis != Axis::Matrix);
+        let missing = |input| BenchError::Input { loss: loss.name.clone(), input };
         Ok(HeadCase {
             name: loss.name.clone(),
             head: change(Head::<f32>::builder(loss).classes(classes).dim(width)).build()?,
-            vectors: inputs.map(|input| vector(&input.name)).collect::<Result<_, _>>()?,
+            vectors: sample::vectors(loss, &embeddings.labels, classes, seed).map_err(missing)?,
             params: settings(loss, &[], Moment::start(classes))?,
             losses: vec![0.0; rows],
             embeddings,
@@ -97,14 +89,14 @@ impl<'a> HeadCase<'a> {
         Ok(report.totals.loss)
     }
 
-    /// The most memory that a step takes above its inputs, in bytes, where it is known: its gradients are counted.
+    /// The most memory that a step after the first takes above the inputs, in bytes, where it is known: its gradients are
+    /// counted.
     ///
     /// # Errors
-    /// When the step fails.
+    /// When a step fails.
     pub fn memory(&mut self) -> Result<Option<u64>, BenchError> {
-        let embeddings = self.embeddings;
-        let (found, memory) = peak_above(|| self.step(&buffers(embeddings)));
-        found.map(|_| memory)
+        let (embeddings, mut gradients) = (self.embeddings, None);
+        peak_above(|| self.step(gradients.get_or_insert_with(|| buffers(embeddings))))
     }
 
     /// As something to be timed, in buffers that others use, too.

@@ -22,8 +22,11 @@ pub struct Limits {
     pub flop: Option<f64>,
 }
 
+/// The name of a copy among measurements, by the processor or by a GPU.
+pub const COPY: &str = "copy";
+
 /// The names of the limits in a table.
-const NAMES: [&str; 4] = ["copy", "streaming copy", "exponentials", "multiply-adds"];
+const NAMES: [&str; 4] = [COPY, "streaming copy", "exponentials", "multiply-adds"];
 
 impl Limits {
     /// Those among the measurements.
@@ -119,7 +122,8 @@ impl Peak {
     }
 }
 
-/// The number of programs that run or wait to run, the mean of the last minute, where the system tells it.
+/// The number of threads of all programs that ran, or waited for a processor or a disk, on average in the last minute, where
+/// the system tells it (Linux's load average). Those of this program are among them.
 pub fn load() -> Option<f64> {
     std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }

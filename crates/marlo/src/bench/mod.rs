@@ -60,6 +60,11 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    /// How many times as long as another one it took, by the medians; none where that is no number.
+    pub fn relative_to(&self, other: &Measurement) -> Option<f64> {
+        Some(self.median / other.median).filter(|ratio| ratio.is_finite())
+    }
+
     /// That of times in seconds.
     pub fn of(name: &str, work: Work, mut seconds: Vec<f64>) -> Measurement {
         seconds.sort_by(f64::total_cmp);
@@ -287,7 +292,9 @@ mod tests {
         let rates = (found.cells_per_second(), found.bytes_per_second(), found.flops_per_second());
         assert_eq!(rates, (4.0, 32.0, 8.0));
         assert_eq!(Work::of_head(2, 3, 5), Work { cells: 6, bytes: 200, flops: 180 });
-        assert!(Measurement::of("none", work, vec![]).median.is_nan());
+        let none = Measurement::of("none", work, vec![]);
+        assert!(none.median.is_nan());
+        assert_eq!((found.relative_to(&found), found.relative_to(&none)), (Some(1.0), None));
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use marlo_ir::eval::{Scalar, settings};
-use marlo_ir::graph::Axis;
 use marlo_ir::loss::Loss;
 use marlo_ir::schedule::RowProgram;
 use marlo_ir::setting::Moment;
@@ -43,19 +42,12 @@ impl<'a> Case<'a> {
         seed: u64,
     ) -> Result<Case<'a>, BenchError> {
         let (rows, classes) = (cosines.rows, cosines.classes);
-        let labels: Vec<i64> = cosines.labels.iter().map(|label| *label as i64).collect();
-        let mut given = sample::inputs(loss, &labels, classes, &[]);
-        given.extend(sample::drawn(loss, (rows, classes), seed, 0, &[]));
-        let vector = |name: &String| match given.iter().find(|given| given.0 == *name) {
-            Some((_, values)) => Ok(values.iter().map(|value| *value as f32).collect()),
-            None => Err(BenchError::Input { loss: loss.name.clone(), input: name.clone() }),
-        };
-        let inputs = loss.graph.inputs.iter().filter(|input| input.axis != Axis::Matrix);
+        let missing = |input| BenchError::Input { loss: loss.name.clone(), input };
         Ok(Case {
             name: loss.name.clone(),
             kernel: Kernel::new(&RowProgram::of(loss), library),
             further: (1..loss.graph.centres()).map(|centre| cosines.of_centre(centre)).collect(),
-            vectors: inputs.map(|input| vector(&input.name)).collect::<Result<_, _>>()?,
+            vectors: sample::vectors(loss, &cosines.labels, classes, seed).map_err(missing)?,
             params: settings(loss, &[], Moment::start(classes))?,
             losses: vec![0.0; rows],
             cosines,
@@ -102,14 +94,15 @@ impl<'a> Case<'a> {
         Ok(self.kernel.run(&inputs, &mut outputs)?.loss)
     }
 
-    /// The most memory that a step takes above its inputs, in bytes, where it is known: its gradients are counted.
+    /// The most memory that a step after the first takes above the inputs, in bytes, where it is known: its gradients are
+    /// counted.
     ///
     /// # Errors
-    /// When the step fails.
+    /// When a step fails.
     pub fn memory(&mut self) -> Result<Option<u64>, BenchError> {
         let (matrices, cells) = (self.matrices(), self.cosines.matrix.len());
-        let (found, memory) = peak_above(|| self.step(&buffers(matrices, cells)));
-        found.map(|_| memory)
+        let mut gradients = None;
+        peak_above(|| self.step(gradients.get_or_insert_with(|| buffers(matrices, cells))))
     }
 
     /// As something to be timed, in buffers that others use, too.

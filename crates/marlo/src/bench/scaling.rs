@@ -1,8 +1,5 @@
 //! How the time grows with the batch and with the classes.
 
-use marlo_ir::loss::Loss;
-use marlo_native::Library;
-
 use super::inputs::Cosines;
 use super::rows::{Case, buffers};
 use super::{BenchError, Contender, Effort, Limits, Measurement, interleave, limits};
@@ -37,23 +34,20 @@ impl Point {
     }
 }
 
-/// Measures losses at a size, on the threads of the current rayon pool.
+/// Measures losses, each with the name of its line, on cosines, on the threads of the current rayon pool.
 ///
 /// # Errors
-/// When a loss can't be made ready or fails.
+/// When a loss fails.
 pub fn measure(
-    losses: &[Loss],
-    library: &Library,
+    cases: &mut [(String, Case<'_>)],
     cosines: &Cosines,
     effort: Effort,
 ) -> Result<Vec<Point>, BenchError> {
-    let cases = losses.iter().map(|loss| Case::new(loss, cosines, library, 0));
-    let mut cases = cases.collect::<Result<Vec<_>, _>>()?;
-    let matrices = cases.iter().map(Case::matrices).max().unwrap_or(1);
+    let matrices = cases.iter().map(|(_, case)| case.matrices()).max().unwrap_or(1);
     let gradients = buffers(matrices, cosines.matrix.len());
     let mut contenders = limits::of_rows(&cosines.matrix, &gradients);
     let count = contenders.len();
-    contenders.extend(cases.iter_mut().map(|case| case.contender(case.name.clone(), &gradients)));
+    contenders.extend(cases.iter_mut().map(|(name, case)| case.contender(name.clone(), &gradients)));
     interleave(&mut contenders, effort)?;
     let found: Vec<Measurement> = contenders.iter().map(Contender::measurement).collect();
     let limits = Limits::among(&found[..count]);
@@ -89,6 +83,20 @@ mod tests {
         assert!(found.contains(&(1024, 100_000)) && found.contains(&(64, 1_000_000)));
         assert!(!found.contains(&(256, 1_000_000)));
         assert_eq!(sizes(16_000), [(16, 1_000)]);
+    }
+
+    #[test]
+    fn a_point_has_the_name_of_its_line_and_limits() {
+        let cosines = Cosines::draw(3, 50, 1);
+        let loss = crate::specs::compile("softmax").expect("it ships").loss;
+        let library = marlo_native::Library::empty();
+        let case = Case::new(&loss, &cosines, &library, 1).expect("it reads nothing else");
+        let mut cases = [("softmax, interpreted".to_owned(), case)];
+        let found = measure(&mut cases, &cosines, Effort::Repetitions(2)).expect("it fits");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].rows, found[0].classes), (3, 50));
+        assert_eq!(found[0].measurement.name, "softmax, interpreted");
+        assert!(found[0].limits.copy.is_some() && found[0].measurement.repetitions >= 2);
     }
 
     #[test]

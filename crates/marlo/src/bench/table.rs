@@ -98,25 +98,45 @@ pub fn table(lines: &[Line], limits: &Limits, relative: &str, style: Style) -> S
         ];
         let ratios = limits.ratios(found).into_iter().chain([line.relative]);
         row.extend(ratios.map(|ratio| ratio.map(digits).unwrap_or_default()));
-        row.push(
-            found.memory.map(|bytes| format!("{:.0}", bytes as f64 / 1024.0 / 1024.0)).unwrap_or_default(),
-        );
+        row.push(found.memory.map(|bytes| digits(bytes as f64 / 1024.0 / 1024.0)).unwrap_or_default());
         row
     };
     grid(&head, &lines.iter().map(row).collect::<Vec<_>>(), style)
 }
 
-/// Three digits or more.
+/// A number with three significant digits, without an exponent; nothing where it is no number.
 pub fn digits(number: f64) -> String {
-    let places = match number.abs() {
-        size if !size.is_finite() => return String::new(),
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        size if size >= 0.1 => 3,
-        _ => 4,
-    };
+    if !number.is_finite() {
+        return String::new();
+    }
+    // Rounded first, for 9.999 is 10.0.
+    let rounded = format!("{number:.2e}");
+    let power = rounded.split_once('e').and_then(|(_, power)| power.parse::<i32>().ok()).unwrap_or(0);
+    let (number, places) = (rounded.parse().unwrap_or(number), (2 - power).max(0) as usize);
     format!("{number:.places$}")
+}
+
+/// What is to be said of a measurement, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The name of its line.
+    pub name: String,
+    /// A sentence without its end.
+    pub text: String,
+}
+
+/// Notes as they stand under a table, each on a line of its own; nothing where there is none.
+pub fn notes(notes: &[Note], style: Style) -> String {
+    let mark = if style == Style::Markdown { "- " } else { "note: " };
+    let lines = notes.iter().map(|Note { name, text }| format!("{mark}{name}: {text}\n"));
+    if notes.is_empty() { String::new() } else { format!("\n{}", lines.collect::<String>()) }
+}
+
+/// A note as an object.
+pub fn json_note(Note { name, text }: &Note, context: &Map<String, Value>) -> Value {
+    let mut object = context.clone();
+    object.extend([("name".to_owned(), json!(name)), ("note".to_owned(), json!(text))]);
+    Value::Object(object)
 }
 
 /// A measurement as an object: seconds, rates a second, ratios to limits, memory in bytes; null where something is unknown.
@@ -167,10 +187,10 @@ mod tests {
     fn a_table_for_people() {
         let (lines, limits) = lines();
         let wanted = "\
-a step of     median ms  least ms  Gcell/s  GB/s  × copy  × exp  × marlo  MiB
-copy               2.00      2.00        –  4.00    1.00      –        –    –
-exponentials       1.50      1.50    0.667  5.33   0.750   1.00        –    –
-a_loss             3.00      3.00    0.333  2.67    1.50   2.00     12.3    5
+a step of     median ms  least ms  Gcell/s  GB/s  × copy  × exp  × marlo   MiB
+copy               2.00      2.00        –  4.00    1.00      –        –     –
+exponentials       1.50      1.50    0.667  5.33   0.750   1.00        –     –
+a_loss             3.00      3.00    0.333  2.67    1.50   2.00     12.3  5.00
 ";
         assert_eq!(table(&lines, &limits, "marlo", Style::Text), wanted);
     }
@@ -185,8 +205,29 @@ a_loss             3.00      3.00    0.333  2.67    1.50   2.00     12.3    5
 
     #[test]
     fn numbers_have_three_digits() {
-        let found = [0.001234, 0.1234, 1.234, 12.34, 123.4, f64::NAN].map(digits);
-        assert_eq!(found, ["0.0012", "0.123", "1.23", "12.3", "123", ""]);
+        let found = [0.001234, 0.1234, 1.234, 12.34, 123.4, 12345.0].map(digits);
+        assert_eq!(found, ["0.00123", "0.123", "1.23", "12.3", "123", "12300"]);
+        assert_eq!(
+            [9.999, 0.9999, 999.9, 0.0, -1.234].map(digits),
+            ["10.0", "1.00", "1000", "0.00", "-1.23"]
+        );
+        assert_eq!([f64::NAN, f64::INFINITY].map(digits), ["", ""]);
+    }
+
+    #[test]
+    fn notes_stand_under_a_table() {
+        let note = Note { name: "a_loss, jax".into(), text: "not measured: none".into() };
+        assert_eq!(notes(&[], Style::Text), "");
+        assert_eq!(
+            notes(std::slice::from_ref(&note), Style::Text),
+            "\nnote: a_loss, jax: not measured: none\n"
+        );
+        assert_eq!(
+            notes(std::slice::from_ref(&note), Style::Markdown),
+            "\n- a_loss, jax: not measured: none\n"
+        );
+        let found = json_note(&note, &Map::from_iter([("threads".to_owned(), json!(2))]));
+        assert_eq!(found, json!({"threads": 2, "name": "a_loss, jax", "note": "not measured: none"}));
     }
 
     #[test]

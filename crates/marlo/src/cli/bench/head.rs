@@ -45,7 +45,7 @@ impl Bench<'_> {
             if case.filtered.tiles > 0 {
                 let (left_out, error) = (case.filtered, case.filtered.error);
                 say(&format!(
-                    "{name}: {} of {} tiles left out, error at most {error:.1e}",
+                    "{name}: {} of {} tiles left out, error at most {error:.2e}",
                     left_out.tiles, left_out.of
                 ));
             }
