@@ -47,8 +47,10 @@ pub fn unfold<E: Element, T: Tape<E, Cpu>>(
     let mut values = vec![E::default(); images.shape().num_elements()];
     images.copy_into(&mut values);
     let mut patches = vec![E::default(); batch * down * across * places.patch()];
-    places.each(batch, |patch, image| patches[patch..][..channels].copy_from_slice(&values[image..][..channels]));
-    let output = Cpu::default().try_tensor_from_vec(patches, (batch * down * across, places.patch()))?;
+    places.each(batch, |patch, image| {
+        patches[patch..][..channels].copy_from_slice(&values[image..][..channels])
+    });
+    let output = images.device().try_tensor_from_vec(patches, (batch * down * across, places.patch()))?;
     flow_by(&mut tape, &output, &images, move |above, below| {
         places.each(batch, |patch, image| {
             for (sum, d) in below[image..][..channels].iter_mut().zip(&above[patch..]) {
@@ -150,7 +152,9 @@ where
         if patches.shape().1 != P {
             return Err(DfdxError::Patch { rows: P, side: self.window.side });
         }
-        let patches = patches.try_realize::<(usize, Const<P>)>().map_err(|_| DfdxError::Patch { rows: P, side: self.window.side })?;
+        let patches = patches
+            .try_realize::<(usize, Const<P>)>()
+            .map_err(|_| DfdxError::Patch { rows: P, side: self.window.side })?;
         let bias = self.bias.retaped::<T>().try_broadcast_like(&(rows, Const::<OUT>))?;
         Ok(patches.try_matmul(self.weight.clone())?.try_add(bias)?.try_reshape_like(&shape)?)
     }

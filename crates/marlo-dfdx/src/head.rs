@@ -189,7 +189,7 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
         // A gradient has the physical layout of its tensor.
         let (x, mut tape) = x.try_contiguous()?.split_tape();
         let done = self.run(&x, labels, inputs)?;
-        let output = Cpu::default().try_tensor_from_vec(vec![done.loss], ())?;
+        let output = x.device().try_tensor_from_vec(vec![done.loss], ())?;
         if T::OWNS_TAPE {
             self.progress.found(&done.report.totals.states);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(done.report);
@@ -249,7 +249,7 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
     }
 
     /// The further inputs, in the order of the loss.
-    fn vectors(
+    pub(crate) fn vectors(
         &self,
         x: &[E],
         (rows, dim): (usize, usize),
@@ -319,7 +319,7 @@ fn is_norm(input: &Input) -> bool {
 }
 
 /// ‖x‖
-fn norm<E: Real>(x: &[E]) -> f64 {
+pub(crate) fn norm<E: Real>(x: &[E]) -> f64 {
     x.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt()
 }
 
@@ -345,9 +345,8 @@ fn physical<S: Shape, E: Element>(tensor: &Tensor<S, E, Cpu>) -> Vec<E> {
 /// Numbers from N(0, [`DEVIATION`]²).
 fn normal<E: Real>(count: usize, seed: u64) -> Vec<E> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let values = Normal::new(0.0, DEVIATION).map(|normal| {
-        (0..count).map(|_| Real::from_f64(normal.sample(&mut random))).collect()
-    });
+    let values = Normal::new(0.0, DEVIATION)
+        .map(|normal| (0..count).map(|_| Real::from_f64(normal.sample(&mut random))).collect());
     // The deviation is a constant above 0.
     values.unwrap_or_default()
 }

@@ -28,6 +28,7 @@
 //! The crate refuses to know a loss by name, and has no kernels of its own.
 
 mod angle;
+pub mod batch_norm;
 pub mod conv;
 mod elementwise;
 mod fused;
@@ -38,6 +39,7 @@ mod operation;
 mod progress;
 mod runtime;
 mod saved;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -53,9 +55,13 @@ pub use lower::{autodiff, autodiff_by};
 pub use progress::Progress;
 pub use runtime::{RuntimeAdam, RuntimeSgd};
 pub use saved::HeadTensors;
+pub use watch::Watched;
 
 /// A precision that both dfdx and marlo compute in: f32 or f64.
-pub trait Element: dfdx::dtypes::Dtype + dfdx::dtypes::NotMixedPrecision + Scalar + num_traits::Float {}
+pub trait Element:
+    dfdx::dtypes::Dtype + dfdx::dtypes::NotMixedPrecision + Scalar + num_traits::Float
+{
+}
 impl Element for f32 {}
 impl Element for f64 {}
 
@@ -91,7 +97,9 @@ pub enum DfdxError {
     #[error(transparent)]
     Native(#[from] NativeError),
     /// A number of rows of weights that makes no whole classes.
-    #[error("{rows} rows of weights are no whole number of classes of {centres} centres: give classes times centres")]
+    #[error(
+        "{rows} rows of weights are no whole number of classes of {centres} centres: give classes times centres"
+    )]
     Centres {
         /// The rows of the weights.
         rows: usize,
@@ -117,7 +125,9 @@ pub enum DfdxError {
         name: String,
     },
     /// An input that was not given.
-    #[error("`{loss}` reads `{name}`, which was not given: set it on the head if it has a value a class, else with the batch")]
+    #[error(
+        "`{loss}` reads `{name}`, which was not given: set it on the head if it has a value a class, else with the batch"
+    )]
     Missing {
         /// The loss.
         loss: String,
@@ -161,7 +171,9 @@ pub enum DfdxError {
         width: usize,
     },
     /// Weights of a convolution that don't fit its window or its images.
-    #[error("a convolution of {rows} rows of weights does not fit: a window of side {side} wants {side}² rows a channel")]
+    #[error(
+        "a convolution of {rows} rows of weights does not fit: a window of side {side} wants {side}² rows a channel"
+    )]
     Patch {
         /// The rows of the weights.
         rows: usize,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use ::safetensors::tensor::{Dtype as Stored, SafeTensors, TensorView};
 use ::safetensors::serialize_to_file;
+use ::safetensors::tensor::{Dtype as Stored, SafeTensors, TensorView};
 use dfdx::prelude::*;
 use dfdx::tensor::safetensors::SafeDtype;
 use marlo_native::math::Real;
@@ -74,9 +74,10 @@ impl<C: Dim, D: Dim, E: Element + Real + SafeDtype> MarginHead<C, D, E> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), DfdxError> {
         let bytes: Vec<u8> = self.weight.as_vec().into_iter().flat_map(SafeDtype::to_le_bytes).collect();
         let shape = vec![self.weight.shape().0.size(), self.weight.shape().1.size()];
-        let numbers: Vec<(String, [u8; 8])> = std::iter::once(("step".into(), (self.progress.step as f64).to_le_bytes()))
-            .chain((0..STATES).map(|at| (format!("state{at}"), self.progress.states[at].to_le_bytes())))
-            .collect();
+        let numbers: Vec<(String, [u8; 8])> =
+            std::iter::once(("step".into(), (self.progress.step as f64).to_le_bytes()))
+                .chain((0..STATES).map(|at| (format!("state{at}"), self.progress.states[at].to_le_bytes())))
+                .collect();
         let mut views = vec![("weight".to_owned(), TensorView::new(E::safe_dtype(), shape, &bytes)?)];
         for (name, number) in &numbers {
             views.push((name.clone(), TensorView::new(Stored::F64, Vec::new(), number)?));
@@ -100,10 +101,15 @@ impl<C: Dim, D: Dim, E: Element + Real + SafeDtype> MarginHead<C, D, E> {
         let wanted = [self.weight.shape().0.size(), self.weight.shape().1.size()];
         if view.shape() != wanted || view.dtype() != E::safe_dtype() {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
-            return Err(DfdxError::Saved { path: path.into(), wanted: format!("{:?} {wanted:?}", E::safe_dtype()), found });
+            return Err(DfdxError::Saved {
+                path: path.into(),
+                wanted: format!("{:?} {wanted:?}", E::safe_dtype()),
+                found,
+            });
         }
         let size = size_of::<E>();
-        let values: Vec<E> = (0..view.data().len() / size).map(|at| E::from_le_bytes(view.data(), at * size)).collect();
+        let values: Vec<E> =
+            (0..view.data().len() / size).map(|at| E::from_le_bytes(view.data(), at * size)).collect();
         self.weight.copy_from(&values);
         self.progress.step = number("step", 0.0) as u64;
         for (at, state) in self.progress.states.iter_mut().enumerate().take(STATES) {

@@ -51,35 +51,105 @@ fn a_convolution_is_what_its_definition_says() {
 fn its_gradients_are_those_of_differences() {
     let conv: Conv<27, 2, f64> = Conv::new(&Cpu::seed_from_u64(2), WINDOW).expect("27 is 3 · 3 · 3");
     let images = images();
-    let value = |conv: &Conv<27, 2, f64>, images: &Images| conv.forward(images.clone()).square().sum::<Rank0, _>().array();
+    let value = |conv: &Conv<27, 2, f64>, images: &Images| {
+        conv.forward(images.clone()).square().sum::<Rank0, _>().array()
+    };
     let gradients = conv.forward(images.leaky_trace()).square().sum::<Rank0, _>().backward();
     let near = |found: &[f64], place: usize, [above, below]: [f64; 2]| {
         let wanted = (above - below) / 2e-5;
-        assert!((found[place] - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{place}: {}, {wanted}", found[place]);
+        assert!(
+            (found[place] - wanted).abs() < 1e-6 * (1.0 + wanted.abs()),
+            "{place}: {}, {wanted}",
+            found[place]
+        );
     };
     let by_images = gradients.get(&images).as_vec();
     for place in 0..by_images.len() {
-        near(&by_images, place, [1e-5, -1e-5].map(|step| {
-            let mut values = images.as_vec();
-            values[place] += step;
-            value(&conv, &Cpu::default().tensor_from_vec(values, SHAPE))
-        }));
+        near(
+            &by_images,
+            place,
+            [1e-5, -1e-5].map(|step| {
+                let mut values = images.as_vec();
+                values[place] += step;
+                value(&conv, &Cpu::default().tensor_from_vec(values, SHAPE))
+            }),
+        );
     }
     let by_weight = gradients.get(&conv.weight).as_vec();
     for place in 0..by_weight.len() {
-        near(&by_weight, place, [1e-5, -1e-5].map(|step| {
-            let (mut moved, mut values) = (conv.clone(), conv.weight.as_vec());
-            values[place] += step;
-            moved.weight.copy_from(&values);
-            value(&moved, &images)
-        }));
+        near(
+            &by_weight,
+            place,
+            [1e-5, -1e-5].map(|step| {
+                let (mut moved, mut values) = (conv.clone(), conv.weight.as_vec());
+                values[place] += step;
+                moved.weight.copy_from(&values);
+                value(&moved, &images)
+            }),
+        );
     }
+}
+
+#[test]
+fn batch_normalisation_has_the_gradients_of_differences() {
+    use marlo_dfdx::batch_norm::{Statistics, batch_norm, normalise};
+    type Rows = Tensor<(usize, usize), f64, Cpu>;
+    type Row = Tensor<(usize,), f64, Cpu>;
+    let device = Cpu::seed_from_u64(5);
+    let x: Rows = device.sample_normal_like(&(6, 3)) * 2.0 + 1.0;
+    let (gamma, beta): (Row, Row) =
+        (device.sample_uniform_like(&(3,)) + 0.5, device.sample_normal_like(&(3,)));
+    // A sum of squares alone would not move with x: these weights make one that does.
+    let weights: Rows = device.sample_normal_like(&(6, 3));
+    let loss = |x: Rows, gamma: &Row, beta: &Row| {
+        let (y, _) = batch_norm(x, gamma, beta).expect("it fits");
+        (y * weights.clone()).square().sum::<Rank0, _>()
+    };
+    let gradients = {
+        let (y, statistics) = batch_norm(x.leaky_trace(), &gamma, &beta).expect("it fits");
+        // With its own statistics a batch looks the same outside of training.
+        let again = normalise(x.clone(), &gamma, &beta, &statistics).expect("it fits");
+        assert_eq!(again.as_vec(), y.as_vec());
+        let mut running = Statistics::start(3);
+        running.follow(&statistics, 1.0);
+        assert!(running.mean.iter().zip(&statistics.mean).all(|(a, b)| (a - b).abs() < 1e-12));
+        (y * weights.clone()).square().sum::<Rank0, _>().backward()
+    };
+    let moved = |values: &[f64], place: usize, step: f64| {
+        let mut values = values.to_vec();
+        values[place] += step;
+        values
+    };
+    let near = |found: f64, above: f64, below: f64| {
+        let wanted = (above - below) / 2e-5;
+        assert!((found - wanted).abs() < 1e-6 * (1.0 + wanted.abs()), "{found}, {wanted}");
+    };
+    for (place, found) in gradients.get(&x).as_vec().into_iter().enumerate() {
+        let of = |step| {
+            loss(device.tensor_from_vec(moved(&x.as_vec(), place, step), (6, 3)), &gamma, &beta).array()
+        };
+        near(found, of(1e-5), of(-1e-5));
+    }
+    for (place, found) in gradients.get(&gamma).as_vec().into_iter().enumerate() {
+        let of = |step| {
+            loss(x.clone(), &device.tensor_from_vec(moved(&gamma.as_vec(), place, step), (3,)), &beta).array()
+        };
+        near(found, of(1e-5), of(-1e-5));
+    }
+    for (place, found) in gradients.get(&beta).as_vec().into_iter().enumerate() {
+        let of = |step| {
+            loss(x.clone(), &gamma, &device.tensor_from_vec(moved(&beta.as_vec(), place, step), (3,))).array()
+        };
+        near(found, of(1e-5), of(-1e-5));
+    }
+    assert!(matches!(batch_norm(x, &device.zeros_like(&(2,)), &beta), Err(DfdxError::Length { .. })));
 }
 
 #[test]
 fn strided_images_unfold_as_they_read() {
     let images = images();
-    let turned: Tensor<(usize, usize, usize, usize), f64, Cpu> = images.clone().permute::<_, Axes4<0, 2, 1, 3>>();
+    let turned: Tensor<(usize, usize, usize, usize), f64, Cpu> =
+        images.clone().permute::<_, Axes4<0, 2, 1, 3>>();
     let copied = Cpu::default().tensor_from_vec(turned.as_vec(), *turned.shape());
     let of = |images: Images| unfold(images, WINDOW).expect("it fits").as_vec();
     assert_eq!(of(turned), of(copied));

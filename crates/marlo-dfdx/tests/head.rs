@@ -87,9 +87,11 @@ fn gradients_reach_every_layer() {
 fn it_is_what_dfdx_makes_of_cosines() {
     for loss in [arcface(), by_norm()] {
         let x: Tensor<Rank2<4, 3>, f64, Cpu> = Cpu::seed_from_u64(3).sample_normal();
-        let head: MarginHead<Const<5>, Const<3>, f64> = MarginHead::new(&loss, &[], (Const, Const), 4).expect("it fits");
+        let head: MarginHead<Const<5>, Const<3>, f64> =
+            MarginHead::new(&loss, &[], (Const, Const), 4).expect("it fits");
         let found = head.apply(x.leaky_trace(), &LABELS).expect("it fits");
-        let lengths = |t: Tensor<Rank2<4, 3>, f64, Cpu, OwnedTape<f64, Cpu>>| t.square().sum::<_, Axis<1>>().sqrt();
+        let lengths =
+            |t: Tensor<Rank2<4, 3>, f64, Cpu, OwnedTape<f64, Cpu>>| t.square().sum::<_, Axis<1>>().sqrt();
         let norms = lengths(x.leaky_trace());
         let wide: Tensor<Rank2<5, 3>, f64, Cpu, _> = head.weight.leaky_trace();
         let wide = wide.square().sum::<Rank1<5>, Axis<1>>().sqrt().broadcast::<Rank2<5, 3>, Axis<1>>();
@@ -130,9 +132,14 @@ fn optimisers_of_dfdx_train_it() {
 fn sizes_of_the_run_time_are_trained_alike() {
     let loss = arcface();
     let x: Tensor<Rank2<4, 3>, f64, Cpu> = Cpu::seed_from_u64(3).sample_normal();
-    let mut fixed: MarginHead<Const<5>, Const<3>, f64> = MarginHead::new(&loss, &[], (Const, Const), 4).expect("it fits");
+    let mut fixed: MarginHead<Const<5>, Const<3>, f64> =
+        MarginHead::new(&loss, &[], (Const, Const), 4).expect("it fits");
     let mut free: MarginHead<usize, usize, f64> = MarginHead::new(&loss, &[], (5, 3), 4).expect("it fits");
-    let config = SgdConfig { lr: 0.1, momentum: Some(Momentum::Nesterov(0.9)), weight_decay: Some(WeightDecay::L2(5e-4)) };
+    let config = SgdConfig {
+        lr: 0.1,
+        momentum: Some(Momentum::Nesterov(0.9)),
+        weight_decay: Some(WeightDecay::L2(5e-4)),
+    };
     let (mut sgd, mut runtime) = (Sgd::new(&fixed, config), RuntimeSgd::new(config));
     let (mut adam, mut runtime_adam) =
         (Adam::new(&fixed, AdamConfig::default()), RuntimeAdam::new(AdamConfig::default()));
@@ -156,7 +163,9 @@ fn sizes_of_the_run_time_are_trained_alike() {
 fn with_state() -> Loss {
     typed::define("with_state", |l| {
         let s = l.param::<kinds::Scale>("s", 8.0, 1.0..=128.0);
-        let t = l.state::<kinds::Real, _>("t", 0.0, -1.0..=1.0, |t| 0.5 * t + 0.5 * l.cos_target().mean_over_batch());
+        let t = l.state::<kinds::Real, _>("t", 0.0, -1.0..=1.0, |t| {
+            0.5 * t + 0.5 * l.cos_target().mean_over_batch()
+        });
         typed::ce(typed::softmax(s * (l.cos_target() - 0.1 * t), s * l.cos_other()))
     })
 }
@@ -168,7 +177,8 @@ fn files_keep_weights_step_and_states() {
     let x: Tensor<Rank2<4, 3>, f64, Cpu> = Cpu::seed_from_u64(3).sample_normal();
     let mut trained: MarginHead<Const<5>, Const<3>, f64> =
         MarginHead::new(&loss, &[], (Const, Const), 4).expect("it fits");
-    let fresh = |seed| MarginHead::<Const<5>, Const<3>, f64>::new(&loss, &[], (Const, Const), seed).expect("it fits");
+    let fresh =
+        |seed| MarginHead::<Const<5>, Const<3>, f64>::new(&loss, &[], (Const, Const), seed).expect("it fits");
     for _ in 0..3 {
         trained.apply(x.leaky_trace(), &LABELS).expect("it fits").backward();
         trained.progress_mut().advance();
@@ -214,7 +224,8 @@ fn files_keep_weights_step_and_states() {
 
 #[test]
 fn a_head_of_another_precision_is_its_numbers() {
-    let head: MarginHead<Const<5>, Const<3>, f64> = MarginHead::new(&arcface(), &[], (Const, Const), 4).expect("it fits");
+    let head: MarginHead<Const<5>, Const<3>, f64> =
+        MarginHead::new(&arcface(), &[], (Const, Const), 4).expect("it fits");
     let narrow = head.to_dtype::<f32>();
     let wanted: Vec<f32> = head.weight.as_vec().into_iter().map(|w| w as f32).collect();
     assert_eq!(narrow.weight.as_vec(), wanted);
@@ -223,10 +234,13 @@ fn a_head_of_another_precision_is_its_numbers() {
 #[test]
 fn sampled_classes_alone_are_moved() {
     let x: Tensor<Rank2<4, 3>, f64, Cpu> = Cpu::seed_from_u64(3).sample_normal();
-    let mut head: MarginHead<usize, Const<3>, f64> = MarginHead::new(&arcface(), &[], (40, Const), 4).expect("it fits");
+    let mut head: MarginHead<usize, Const<3>, f64> =
+        MarginHead::new(&arcface(), &[], (40, Const), 4).expect("it fits");
     head.share = 0.2;
-    let gradient = head.apply(x.leaky_trace(), &LABELS).expect("it fits").backward().get(&head.weight).as_vec();
-    let moved: Vec<usize> = (0..40).filter(|class| gradient[class * 3..][..3].iter().any(|g| *g != 0.0)).collect();
+    let gradient =
+        head.apply(x.leaky_trace(), &LABELS).expect("it fits").backward().get(&head.weight).as_vec();
+    let moved: Vec<usize> =
+        (0..40).filter(|class| gradient[class * 3..][..3].iter().any(|g| *g != 0.0)).collect();
     assert_eq!(moved.len(), 8);
     assert!(LABELS.iter().all(|label| moved.contains(label)), "{moved:?}");
     // The next step has others.
@@ -238,7 +252,8 @@ fn sampled_classes_alone_are_moved() {
 #[test]
 fn what_does_not_fit_is_named() {
     let (loss, device) = (arcface(), Cpu::default());
-    let mut head: MarginHead<usize, Const<3>, f64> = MarginHead::new(&loss, &[], (5, Const), 4).expect("it fits");
+    let mut head: MarginHead<usize, Const<3>, f64> =
+        MarginHead::new(&loss, &[], (5, Const), 4).expect("it fits");
     let x: Tensor<Rank2<4, 3>, f64, Cpu> = device.sample_normal();
     let of = |labels: &[usize]| head.apply(x.clone(), labels).expect_err("it doesn't fit").to_string();
     assert_eq!(of(&[0, 1, 5, 2]), "the label of row 2 is 5, but the 5 classes are numbered from 0 to 4");
@@ -246,9 +261,33 @@ fn what_does_not_fit_is_named() {
     let broken = device.tensor([[1.0, 2.0, 3.0], [1.0, f64::NAN, 0.0]]);
     let error = head.apply(broken, &[0, 1]).expect_err("no number").to_string();
     assert!(error.starts_with("the embedding of row 1 is not finite"), "{error}");
-    let error = head.apply_with(x, &LABELS, vec![("noise".into(), vec![])]).expect_err("no input").to_string();
+    let error =
+        head.apply_with(x, &LABELS, vec![("noise".into(), vec![])]).expect_err("no input").to_string();
     assert_eq!(error, "`arcface` has no further input `noise` of that axis");
     assert!(matches!(head.set_input("count", vec![1.0; 5]), Err(DfdxError::NoInput { .. })));
     assert!(MarginHead::<usize, usize, f64>::new(&loss, &[("q".into(), 1.0)], (5, 3), 0).is_err());
     assert!(MarginHead::<usize, usize, f64>::new(&loss, &[], (0, 3), 0).is_err());
+}
+
+#[test]
+fn angles_and_masked_classes_are_watched() {
+    let loss = typed::define("mined", |l| {
+        let s = l.param::<kinds::Scale>("s", 8.0, 1.0..=128.0);
+        let h = typed::indicator(l.cos_other().gt(l.cos_target() - 0.3), s * 1.0 + 1.0);
+        typed::ce(typed::softmax_weighted(s * l.cos_target(), s * l.cos_other(), h))
+    });
+    let mut head: MarginHead<usize, usize, f64> = MarginHead::new(&loss, &[], (3, 2), 4).expect("it fits");
+    let turned = |angle: f64| [2.0 * angle.cos(), 2.0 * angle.sin()];
+    head.weight.copy_from(&[turned(0.0), turned(1.0), turned(2.0)].concat());
+    // The first is 0.2 from its class and 0.8 from the next one, the second nearer to another class than to its own.
+    let x = [turned(0.2), turned(0.9)].concat();
+    let found = head.watch(&x, &[0, 2]).expect("it fits");
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a}, {b}");
+    near(found.target, (0.2 + 1.1) / 2.0);
+    near(found.others, (0.8 + 1.8 + 0.9 + 0.1) / 4.0);
+    near(found.nearer, 2.0 / 4.0);
+    // cos 0.8 = 0.697 is more than 0.3 below cos 0.2 = 0.980? 0.283: no, so it is masked, too.
+    near(found.masked.expect("it has a mask"), 3.0 / 4.0);
+    let without = MarginHead::<usize, usize, f64>::new(&arcface(), &[], (3, 2), 4).expect("it fits");
+    assert_eq!(without.watch(&x, &[0, 2]).expect("it fits").masked, None);
 }
