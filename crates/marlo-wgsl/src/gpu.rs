@@ -54,7 +54,9 @@ pub enum GpuError {
         wanted: String,
     },
     /// A step is asked for before its hyperparameters are there.
-    #[error("no hyperparameters are set: call `set` before `encode`, with an empty list for a loss that has none")]
+    #[error(
+        "no hyperparameters are set: call `set` before `encode`, with an empty list for a loss that has none"
+    )]
     NotSet,
     /// A number that is no valid input.
     #[error("{what} is {value} at index {index}, but {wanted}")]

@@ -69,7 +69,8 @@ impl Multiply {
 
     /// A stage that makes a product.
     pub(crate) fn stage(&self, gpu: &Gpu, product: &Product<'_>) -> Result<Stage, GpuError> {
-        let Product { sizes: [m, n, k], matrices, parts, a, b, of_a, of_b, c, cosines, wrong, watched } = *product;
+        let Product { sizes: [m, n, k], matrices, parts, a, b, of_a, of_b, c, cosines, wrong, watched } =
+            *product;
         let span = k.div_ceil(parts).next_multiple_of(TERMS);
         if span / TERMS * ITERATIONS > MOST_ITERATIONS {
             return Err(GpuError::TooLarge {

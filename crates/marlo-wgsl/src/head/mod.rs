@@ -292,7 +292,10 @@ fn vectors(
         });
     }
     let mut given = arrays.vectors.iter();
-    Ok(further(program).filter_map(|input| if is_norm(input) { Some(norms) } else { given.next() }).cloned().collect())
+    Ok(further(program)
+        .filter_map(|input| if is_norm(input) { Some(norms) } else { given.next() })
+        .cloned()
+        .collect())
 }
 
 /// Where the derivative by the norms of embeddings is kept, if there is one.

@@ -196,11 +196,7 @@ impl Plan<'_, '_> {
     }
 
     /// From the gradient by the cosines to those by embeddings and class vectors.
-    fn after(
-        &self,
-        chain: &Chain<'_, '_, '_>,
-        kept: Option<&wgpu::Buffer>,
-    ) -> Result<Vec<Stage>, GpuError> {
+    fn after(&self, chain: &Chain<'_, '_, '_>, kept: Option<&wgpu::Buffer>) -> Result<Vec<Stage>, GpuError> {
         let HeadSizes { rows, width, .. } = self.sizes;
         let (arrays, centres, cells) = (self.arrays, self.centres, self.buffers.cells());
         let [by_embeddings, by_weights] = self.products()?;

@@ -33,12 +33,12 @@ impl Bench<'_> {
                 }
             },
         );
-        let copy = gpu::copy(&gpu, size[0] * size[1], effort)?;
+        let copy = gpu::copy(&gpu, (size[0], size[1]), effort)?;
         match size[..] {
             [rows, classes, width] => {
                 let embeddings = Embeddings::draw(rows, classes, width, self.args.seed);
                 for loss in &self.losses {
-                    found.push(gpu::head(&gpu, loss, &embeddings, effort)?);
+                    found.push(gpu::head(&gpu, loss, &embeddings, self.args.seed, effort)?);
                 }
             }
             _ => {
