@@ -4,8 +4,9 @@
 // its cosines times the classes' w; a class vector's likewise. At the label, the derivative by the cosine c may grow like
 // 1/sin(theta) while the tangent w - c x shrinks like sin(theta). There the product is taken as
 // (derivative * sin theta) * (unit tangent): both are bounded, and the unit tangent comes from w - x (or w + x, past a
-// right angle), which keeps its digits where c is 1 but for rounding. Below an angle of 1e-6 it fades to 0: a vector on
-// its class's very direction has no tangent.
+// right angle): its direction is known to about 1e-7/theta, where 1 - c knows nothing of theta below 3.5e-4. The sine and
+// the loss's derivative are of the rounded cosine, and no better than that. Below an angle of 1e-6 the tangent fades to 0: a
+// vector on its class's very direction has none.
 
 struct Head {
     rows: u32,
@@ -29,15 +30,15 @@ struct Head {
 @group(0) @binding(1) var<storage, read> embeddings: array<f32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<u32>;
-@group(0) @binding(4) var<storage, read> of_embeddings: array<f32>;
-@group(0) @binding(5) var<storage, read> of_weights: array<f32>;
-@group(0) @binding(6) var<storage, read_write> tangents: array<vec4f>;
+// 1/length of the embeddings, then of the class vectors: one array, as a stage is sure of 8 storage buffers only.
+@group(0) @binding(4) var<storage, read> inverses: array<f32>;
+@group(0) @binding(5) var<storage, read_write> tangents: array<vec4f>;
 // The cosines, then the gradient by them.
-@group(0) @binding(7) var<storage, read_write> cells: array<f32>;
+@group(0) @binding(6) var<storage, read_write> cells: array<f32>;
 // The gradient by unit embeddings in parts, or the derivatives by norms; then what is written.
-@group(0) @binding(8) var<storage, read> sums: array<f32>;
-@group(0) @binding(9) var<storage, read> by_norms: array<f32>;
-@group(0) @binding(10) var<storage, read_write> out: array<f32>;
+@group(0) @binding(7) var<storage, read> sums: array<f32>;
+@group(0) @binding(8) var<storage, read> by_norms: array<f32>;
+@group(0) @binding(9) var<storage, read_write> out: array<f32>;
 
 var<workgroup> lanes: array<vec3f, 64>;
 
@@ -54,14 +55,18 @@ fn sum_lanes(lane: u32, value: vec3f) -> vec3f {
     return lanes[0];
 }
 
+fn of_weight(vector: u32) -> f32 {
+    return inverses[params.rows + vector];
+}
+
 // A number of a unit embedding.
 fn x_at(row: u32, f: u32) -> f32 {
-    return embeddings[row * params.width + f] * of_embeddings[row];
+    return embeddings[row * params.width + f] * inverses[row];
 }
 
 // A number of a class's unit vector.
 fn w_at(vector: u32, f: u32) -> f32 {
-    return weights[vector * params.width + f] * of_weights[vector];
+    return weights[vector * params.width + f] * of_weight(vector);
 }
 
 // The tangents at the labels, from the cosines: a workgroup for each row (x) and centre (y).
@@ -85,7 +90,7 @@ fn tangent(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         let c = clamp(cosine, -0.99999994, 0.99999994);
         // A shorter tangent is the rounding of the unit vectors.
         let length = max(sqrt(max(found.x - found.y * found.y, 0.0)), 1e-6);
-        let there = of_embeddings[row] > 0.0 && of_weights[vector] > 0.0;
+        let there = inverses[row] > 0.0 && of_weight(vector) > 0.0;
         let factor = select(0.0, sqrt((1.0 - c) * (1.0 + c)) / length, there);
         tangents[place] = vec4f(found.y, found.z, factor, side);
     }
@@ -120,13 +125,16 @@ fn by_embedding(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_i
     }
     let radial = by_norms[params.radial + row * params.radial_step] * f32(min(params.radial_step, 1u));
     if (params.cosines == 0u) {
+        if (params.radial_step == 0u) {
+            return;
+        }
         for (var f = lane; f < params.width; f += 64u) {
             out[base + f] += radial * x_at(row, f);
         }
         return;
     }
     along = sum_lanes(lane, vec3f(along, 0.0, 0.0)).x;
-    let inverse = of_embeddings[row];
+    let inverse = inverses[row];
     let label = labels[row];
     for (var f = lane; f < params.width; f += 64u) {
         let x = x_at(row, f);
@@ -153,14 +161,17 @@ fn by_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_inde
         along += out[base + f] * w_at(vector, f);
     }
     along = sum_lanes(lane, vec3f(along, 0.0, 0.0)).x;
-    let inverse = of_weights[vector];
+    let inverse = of_weight(vector);
     for (var f = lane; f < params.width; f += 64u) {
         out[base + f] = inverse * (out[base + f] - along * w_at(vector, f));
     }
 }
 
 // What the rows of a class add to its vector's gradient: a workgroup for each row (x), centre (y) and 64 numbers (z). The
-// first row of a class adds for all of them, in order.
+// first row of a class adds for all of them, in order, so that the bits do not depend on timing (WGSL has no atomic sum of
+// f32, and a sort of the labels would take more passes). Quadratic in the rows, but bounded: first rows are no more than
+// classes, and look at no more than B labels for each number, so that it takes at most the B C d steps of a product. The host
+// refuses more rows than an invocation may loop over.
 @compute @workgroup_size(64)
 fn by_own_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let label = labels[group.x];
@@ -184,5 +195,5 @@ fn by_own_weight(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_
             g += t.z * (x_at(row, f) - t.w * w - t.y * w);
         }
     }
-    out[vector * params.width + f] += of_weights[vector] * g;
+    out[vector * params.width + f] += of_weight(vector) * g;
 }

@@ -1,4 +1,6 @@
-// The length of each vector, and 1/length; 0 for a vector of zeros, which normalised stays one of zeros.
+// The length of each vector, and 1/length. Numbers below f32's least normal one, 1.18e-38, vanish on many devices: a vector
+// with no greater one counts as one of zeros, of length 0, and 1/length is 0 too, so that normalised it is one of zeros. A
+// vector with NaN or an infinity has NaN for both, and so has one that is longer than 2^126: its 1/length would vanish.
 
 struct Vectors {
     count: u32,
@@ -6,6 +8,8 @@ struct Vectors {
     width: u32,
     // So many workgroups stand side by side in x.
     across: u32,
+    // Where the first vector's 1/length goes.
+    first: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Vectors;
@@ -13,6 +17,11 @@ struct Vectors {
 @group(0) @binding(2) var<storage, read_write> norms: array<f32>;
 @group(0) @binding(3) var<storage, read_write> inverses: array<f32>;
 
+const LEAST = 0x00800000u; // the bits of 1.18e-38
+const MOST = 0x7e800000u; // of 2^126
+const NAN = 0x7fc00000u;
+
+var<workgroup> tops: array<u32, 64>;
 var<workgroup> lanes: array<f32, 64>;
 
 @compute @workgroup_size(64)
@@ -22,23 +31,25 @@ fn measure(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         return;
     }
     let base = row * params.width;
-    // Relative to the greatest number no square overflows or vanishes.
-    var greatest = 0.0;
+    // The greatest number, by its bits: they order as numbers do, with infinities and NaN above. Compilers may take it that
+    // no f32 is either.
+    var top = 0u;
     for (var f = lane; f < params.width; f += 64u) {
-        greatest = max(greatest, abs(vectors[base + f]));
+        top = max(top, bitcast<u32>(vectors[base + f]) & 0x7fffffffu);
     }
-    lanes[lane] = greatest;
+    tops[lane] = top;
     workgroupBarrier();
     for (var step = 32u; step > 0u; step /= 2u) {
         if (lane < step) {
-            lanes[lane] = max(lanes[lane], lanes[lane + step]);
+            tops[lane] = max(tops[lane], tops[lane + step]);
         }
         workgroupBarrier();
     }
-    greatest = lanes[0];
-    workgroupBarrier();
+    top = tops[0];
+    // Relative to the greatest number no square overflows or vanishes.
+    let greatest = bitcast<f32>(top);
     var sum = 0.0;
-    if (greatest > 0.0) {
+    if (top >= LEAST && top <= MOST) {
         for (var f = lane; f < params.width; f += 64u) {
             let part = vectors[base + f] / greatest;
             sum += part * part;
@@ -53,8 +64,17 @@ fn measure(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         workgroupBarrier();
     }
     if (lane == 0u) {
-        let length = greatest * sqrt(lanes[0]);
+        var length = 0.0;
+        var inverse = 0.0;
+        if (top >= LEAST) {
+            length = greatest * sqrt(lanes[0]);
+            inverse = 1.0 / length;
+        }
+        if (max(top, bitcast<u32>(length)) > MOST) {
+            length = bitcast<f32>(top | NAN);
+            inverse = length;
+        }
         norms[row] = length;
-        inverses[row] = select(0.0, 1.0 / length, length > 0.0);
+        inverses[params.first + row] = inverse;
     }
 }

@@ -17,13 +17,17 @@ struct Product {
     b_z: u32,
     c_m: u32,
     c_z: u32,
-    // Where the factors of a row of a and of an entry of b stand.
+    // Where the factors of a row of a and of an entry of b stand, and where the first of them does.
     of_a_m: u32,
     of_b_n: u32,
     of_b_k: u32,
     of_b_z: u32,
-    // No result is larger than this.
-    most: f32,
+    of_a_first: u32,
+    of_b_first: u32,
+    // Are the results cosines? Then rounding past 1 is taken back.
+    cosines: u32,
+    // Is a result that is not finite told?
+    watched: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Product;
@@ -32,6 +36,8 @@ struct Product {
 @group(0) @binding(3) var<storage, read> of_a: array<f32>;
 @group(0) @binding(4) var<storage, read> of_b: array<f32>;
 @group(0) @binding(5) var<storage, read_write> c: array<f32>;
+// The greatest ~place in c of a result that is not finite; 0 if all are.
+@group(0) @binding(6) var<storage, read_write> wrong: atomic<u32>;
 
 // 16 terms of 64 rows, four rows together; a row of 17 keeps invocations off each other's memory banks.
 var<workgroup> tile_a: array<vec4f, 272>;
@@ -41,34 +47,43 @@ fn a_at(m: u32, k: u32, end: u32, z: u32) -> f32 {
     if (m >= p.m || k >= end) {
         return 0.0;
     }
-    return a[z * p.a_z + m * p.a_m + k * p.a_k] * of_a[m * p.of_a_m];
+    return a[z * p.a_z + m * p.a_m + k * p.a_k] * of_a[p.of_a_first + m * p.of_a_m];
 }
 
 fn b_at(n: u32, k: u32, end: u32, z: u32) -> f32 {
     if (n >= p.n || k >= end) {
         return 0.0;
     }
-    return b[z * p.b_z + n * p.b_n + k * p.b_k] * of_b[z * p.of_b_z + n * p.of_b_n + k * p.of_b_k];
+    return b[z * p.b_z + n * p.b_n + k * p.b_k] * of_b[p.of_b_first + z * p.of_b_z + n * p.of_b_n + k * p.of_b_k];
 }
 
 fn put(at: u32, m: u32, n: u32, values: vec4f) {
     if (m >= p.m) {
         return;
     }
-    let kept = clamp(values, vec4f(-p.most), vec4f(p.most));
     let place = at + m * p.c_m + n;
     if (n < p.n) {
-        c[place] = kept.x;
+        put_one(place, values.x);
     }
     if (n + 1u < p.n) {
-        c[place + 1u] = kept.y;
+        put_one(place + 1u, values.y);
     }
     if (n + 2u < p.n) {
-        c[place + 2u] = kept.z;
+        put_one(place + 2u, values.z);
     }
     if (n + 3u < p.n) {
-        c[place + 3u] = kept.w;
+        put_one(place + 3u, values.w);
     }
+}
+
+// By the bits of a result: compilers may take it that no f32 is NaN or an infinity, and a clamp may make 1 of NaN.
+fn put_one(place: u32, value: f32) {
+    let size = bitcast<u32>(value) & 0x7fffffffu;
+    if (p.watched == 1u && size >= 0x7f800000u) {
+        atomicMax(&wrong, ~place);
+    }
+    let over = p.cosines == 1u && size > 0x3f800000u && size < 0x7f800000u;
+    c[place] = select(value, sign(value), over);
 }
 
 @compute @workgroup_size(64)

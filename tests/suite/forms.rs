@@ -3,7 +3,7 @@
 use marlo::eval::Batch;
 use marlo::loss::Loss;
 use marlo::schedule::RowProgram;
-use marlo::wgsl::{Arrays, Form, Gpu, Kernel, Target, compile, emit_with};
+use marlo::wgsl::{Arrays, Form, Gpu, GpuError, Kernel, Target, compile, emit_with};
 use marlo::{Backend, specs};
 
 use crate::agreement::gpu;
@@ -119,6 +119,13 @@ fn steps_follow_each_other_on_the_device() {
     let mut bound = kernel.bind(5, 700, arrays(gpu, &loss, &batch, false)).expect("the arrays fit");
     assert!(bound.outcome().is_err(), "there was no step");
     assert!(bound.step(&[1.0]).expect_err("one is missing").to_string().contains("hyperparameters"));
+    for wrong in [f64::NAN, f64::INFINITY, 1e39] {
+        let params: Vec<f64> = batch.params.iter().enumerate().map(|(at, p)| [*p, wrong][at % 2]).collect();
+        let error = bound.step(&params).expect_err("it is not finite").to_string();
+        let name = &loss.graph.params[1].name;
+        let text = format!("the hyperparameter `{name}` is {wrong} at index 1, but it must be finite in f32");
+        assert_eq!(error, text);
+    }
     let mut other = batch.clone();
     other.params[0] = 8.0;
     for now in [&batch, &other, &batch] {
@@ -150,8 +157,10 @@ fn devices_may_be_shared() {
     let kernel = Kernel::new(&theirs, &RowProgram::of(&loss)).expect("the shader compiles");
     let mut bound = kernel.bind(3, 40, arrays(gpu, &loss, &batch, true)).expect("the arrays fit");
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let error = bound.encode(&mut encoder).expect_err("no hyperparameters yet");
+    assert!(matches!(error, GpuError::NotSet) && error.to_string().contains("call `set` before"), "{error}");
     bound.set(&batch.params).expect("they are all there");
-    bound.encode(&mut encoder);
+    bound.encode(&mut encoder).expect("they are set");
     gpu.queue().submit([encoder.finish()]);
     gpu.wait().expect("the device is there");
     let found = gpu.read::<f32>(&bound.arrays().matrix, 120).expect("it can be read");
@@ -180,7 +189,7 @@ fn arrays_that_do_not_fit_are_refused() {
         "the list of further inputs has 0 buffers, but 1 is needed",
     );
     refused(40, fresh(), "the matrix has 400 bytes, but 8000 is needed");
-    refused(0, fresh(), "a batch of 0 rows");
+    refused(0, fresh(), "the batch has 0 rows and 50 classes, but at least 1 of each is needed");
     refused(70_000, fresh(), "65535 rows");
     let uniform = gpu.device().create_buffer(&marlo::wgsl::wgpu::BufferDescriptor {
         label: None,
@@ -189,6 +198,68 @@ fn arrays_that_do_not_fit_are_refused() {
         mapped_at_creation: false,
     });
     refused(2, Arrays { losses: uniform, ..fresh() }, "the usage STORAGE");
+}
+
+/// A batch that was changed by hand: an error, no access beyond its arrays.
+#[test]
+fn batches_that_do_not_fit_are_refused() {
+    let Some(gpu) = gpu() else { return };
+    let loss = spec("balanced_softmax");
+    let batch: Batch<f32> = random_batch(&loss, 11, 2, 50).convert();
+    let kernel = Kernel::new(gpu, &RowProgram::of(&loss)).expect("the shader fits");
+    let refused = |change: &dyn Fn(&mut Batch<f32>), text: &str| {
+        let mut batch = batch.clone();
+        change(&mut batch);
+        let found = [kernel.run(&batch).map(|_| ()), kernel.place(&batch).map(|_| ())];
+        for found in found {
+            assert_eq!(found.expect_err("it is refused").to_string(), text);
+        }
+    };
+    refused(&|b| b.rows = 0, "the batch has 0 rows and 50 classes, but at least 1 of each is needed");
+    refused(&|b| b.classes = 0, "the batch has 2 rows and 0 classes, but at least 1 of each is needed");
+    refused(&|b| b.rows = 3, "the array of labels has 2, but 3 is needed");
+    refused(
+        &|b| b.classes = usize::MAX,
+        &format!("the input `logit` has 100, but 2 × {} is needed", usize::MAX),
+    );
+    refused(&|b| drop(b.vectors.pop()), "the list of further inputs has 0, but 1 is needed");
+    refused(&|b| b.vectors[0].truncate(7), "the input `count` has 7, but 50 is needed");
+    refused(
+        &|b| b.labels[1] = 50,
+        "the label is 50 at index 1, but the 50 classes are numbered from 0 to 49",
+    );
+    let fresh = || arrays(gpu, &loss, &batch, false);
+    let error = kernel.bind(2, usize::MAX, fresh()).expect_err("too many").to_string();
+    assert!(error.contains(&format!("a matrix of 2 × {} numbers exceeds", usize::MAX)), "{error}");
+    let error = gpu.array(usize::MAX).expect_err("too many").to_string();
+    assert!(error.contains("4294967295 numbers an array"), "{error}");
+}
+
+/// Numbers of 4 bytes go to the device and come back; none of them are none.
+#[test]
+fn arrays_come_back() {
+    let Some(gpu) = gpu() else { return };
+    let buffer = gpu.array_of(&[-1_i32, 7]).expect("it fits");
+    assert_eq!(gpu.read::<i32>(&buffer, 2).expect("they are there"), [-1, 7]);
+    assert_eq!(gpu.read::<u32>(&buffer, 1).expect("it is there"), [u32::MAX]);
+    assert_eq!(gpu.read::<f32>(&buffer, 0).expect("there is nothing to read"), [0.0; 0]);
+    assert!(gpu.read::<f32>(&buffer, 5000).is_err());
+}
+
+/// Further inputs are checked, too: what they are called, and their range.
+#[test]
+fn further_inputs_are_checked() {
+    let Some(gpu) = gpu() else { return };
+    let loss = spec("balanced_softmax");
+    let mut batch: Batch<f32> = random_batch(&loss, 11, 2, 50).convert();
+    let kernel = Kernel::new(gpu, &RowProgram::of(&loss)).expect("the shader fits");
+    kernel.place(&batch).and_then(|bound| bound.check()).expect("the inputs are valid");
+    batch.vectors[0][3] = f32::NAN;
+    let error = kernel.place(&batch).and_then(|bound| bound.check()).expect_err("one is NaN").to_string();
+    assert_eq!(error, "the input `count` is NaN at index 3, but every input must be finite");
+    batch.vectors[0][3] = -1.0;
+    let error = kernel.place(&batch).and_then(|bound| bound.check()).expect_err("one is below 0").to_string();
+    assert!(error.starts_with("the input `count` is -1 at index 3, but its range is"), "{error}");
 }
 
 /// Chunks of rows that are shared out: the same bits as all rows at once.

@@ -333,6 +333,103 @@ fn heads_refuse_what_does_not_fit() {
     assert!(error.contains("`length`"), "{error}");
 }
 
+/// Numbers that are not finite, and lengths beyond f32, show: an error that names the row and the class.
+#[test]
+fn heads_tell_what_is_not_finite() {
+    let Some(gpu) = gpu() else { return };
+    let sizes = HeadSizes { rows: 70, classes: 90, width: 33 };
+    for (name, what) in [("arcface", "cosine"), ("subcentre_arcface", "cosine"), ("softmax", "logit")] {
+        let host = Host::new(spec(name), sizes, 3);
+        let centres = host.loss.graph.centres();
+        let mut head = host.on(gpu, &[]).expect("the head fits");
+        let mut refused = |host: &Host, text: &str| {
+            write(gpu, &head.arrays().embeddings, &host.embeddings);
+            write(gpu, &head.arrays().weights, &host.weights);
+            head.step(&host.params).expect("the step runs");
+            let found =
+                [head.summary().map(|_| ()), head.by_embeddings().map(|_| ()), head.by_weights().map(|_| ())];
+            for found in found {
+                let error = found.expect_err("it is not finite").to_string();
+                assert!(error.starts_with(text), "{name}: {error}");
+            }
+        };
+        let other = || Host::new(spec(name), sizes, 3);
+        for wrong in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut host = other();
+            host.embeddings[67 * 33 + 32] = wrong;
+            refused(&host, &format!("the {what} of row 67 and class 0 is not finite"));
+            // All numbers beside it are 0.
+            host.embeddings[67 * 33..68 * 33 - 1].fill(0.0);
+            refused(&host, &format!("the {what} of row 67 and class 0 is not finite"));
+            let mut host = other();
+            host.weights[88 * centres * 33 + 5] = wrong;
+            refused(&host, &format!("the {what} of row 0 and class 88 is not finite"));
+        }
+        let mut host = other();
+        host.embeddings[2 * 33..3 * 33].fill(3e38);
+        host.weights.fill(3.0);
+        refused(&host, &format!("the {what} of row 2 and class 0 is not finite"));
+        // What is right again shows nothing.
+        write(gpu, &head.arrays().embeddings, &host_of(name, sizes).embeddings);
+        write(gpu, &head.arrays().weights, &host_of(name, sizes).weights);
+        head.step(&host.params).expect("the step runs");
+        assert!(head.summary().expect("all is finite").mean_loss.is_finite());
+    }
+}
+
+fn host_of(name: &str, sizes: HeadSizes) -> Host {
+    Host::new(spec(name), sizes, 3)
+}
+
+/// Lengths from f32's least normal number on, and up to 2^126; a shorter vector counts as one of zeros.
+#[test]
+fn heads_take_short_and_long_vectors() {
+    let Some(gpu) = gpu() else { return };
+    let sizes = HeadSizes { rows: 5, classes: 9, width: 20 };
+    let mut host = Host::new(spec("normface"), sizes, 8);
+    host.params[0] = 4.0;
+    for (vector, length) in [(0, 1e-30), (1, 1e-34), (2, 1e30), (3, 5e37)] {
+        let numbers = &mut host.weights[(vector + 5) * 20..][..20];
+        numbers.iter_mut().for_each(|x| *x *= length);
+    }
+    let exact = host.exact();
+    let mut head = host.on(gpu, &[]).expect("the head fits");
+    head.step(&host.params).expect("the step runs");
+    let loss: Vec<f64> = head.summary().expect("there").loss.into_iter().map(f64::from).collect();
+    close("normface", "loss", &exact.loss, &loss, 5e-6);
+    let short = |scale: f32| {
+        let mut host = Host::new(spec("normface"), sizes, 8);
+        host.weights[8 * 20..].iter_mut().for_each(|x| *x *= scale);
+        write(gpu, &head.arrays().weights, &host.weights);
+        let mut head = host.on(gpu, &[]).expect("the head fits");
+        head.step(&host.params).expect("the step runs");
+        let gradient = head.by_weights().expect("there");
+        (head.summary().expect("there").loss, gradient[8 * 20..].to_vec())
+    };
+    assert_eq!(short(1e-39), short(0.0));
+    assert_eq!(short(0.0).1, vec![0.0; 20]);
+}
+
+/// Sizes and orders that a head refuses.
+#[test]
+fn heads_refuse_more_than_they_can_do() {
+    let Some(gpu) = gpu() else { return };
+    let mut host = Host::new(spec("arcface"), HeadSizes { rows: 60_000, classes: 2, width: 1 }, 2);
+    let error = host.on(gpu, &[]).expect_err("labels are compared").to_string();
+    assert!(
+        error.contains("a head of 60000 rows exceeds") && error.contains("60000 loop iterations"),
+        "{error}"
+    );
+    host = Host::new(spec("arcface"), ODD, 2);
+    host.sizes.classes = usize::MAX;
+    let error = host.on(gpu, &[]).expect_err("too many classes").to_string();
+    assert!(error.contains("the array of class vectors of 18446744073709551615 × 1 × 50 numbers"), "{error}");
+    host = Host::new(spec("arcface"), ODD, 2);
+    let head = host.on(gpu, &[]).expect("the head fits");
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    assert!(matches!(head.encode(&mut encoder), Err(GpuError::NotSet)));
+}
+
 /// What a step does not look at, a check finds and places.
 #[test]
 fn heads_check_their_inputs() {
@@ -354,6 +451,12 @@ fn heads_check_their_inputs() {
     refused("the array of embeddings is NaN at index 7");
     write(gpu, &head.arrays().labels, &[f32::from_bits(1), f32::from_bits(203)]);
     refused("the label is 203 at index 1, but the 203 classes are numbered from 0 to 202");
+    let host = Host::new(spec("balanced_softmax"), ODD, 2);
+    let mut vectors = host.exact().vectors;
+    vectors[0][9] = f32::INFINITY;
+    let error =
+        host.on(gpu, &vectors).and_then(|head| head.check()).expect_err("one is infinite").to_string();
+    assert_eq!(error, "the input `count` is inf at index 9, but every input must be finite");
 }
 
 /// The measurements are what they say: positive times, and the traffic of the sizes.
@@ -366,12 +469,15 @@ fn benchmarks_measure() {
     let loss = spec("arcface");
     let kernel = marlo::wgsl::Kernel::new(gpu, &RowProgram::of(&loss)).expect("it compiles");
     let batch: Batch<f32> = crate::gradient::batch(&loss, 1, 4, 30).convert();
-    let rows = bench::rows(gpu, &kernel, &batch, effort).expect("it runs");
+    let rows = bench::rows(&kernel, &batch, effort).expect("it runs");
     assert_eq!((rows.bytes, rows.operations), (8 * 4 * 30, 0));
     assert!(rows.fastest() > 0.0 && rows.fastest() <= rows.median() && rows.bytes_per_second() > 0.0);
     let host = Host::new(loss, ODD, 2);
     let mut head = host.on(gpu, &[]).expect("the head fits");
-    let timing = bench::head(gpu, &mut head, &host.params, effort).expect("it runs");
+    let timing = bench::head(&mut head, &host.params, effort).expect("it runs");
     assert_eq!(timing.operations, 6 * 37 * 203 * 50);
     assert!(timing.operations_per_second() > 0.0);
+    let none = bench::Effort { rounds: 0, steps: 0 };
+    let timing = bench::head(&mut head, &host.params, none).expect("it runs");
+    assert_eq!((timing.seconds.len(), timing.median().is_finite()), (1, true));
 }

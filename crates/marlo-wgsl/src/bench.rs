@@ -18,7 +18,7 @@ use crate::resident::Resident;
 use crate::runtime::Kernel;
 use crate::stage::{Stage, module, pipeline};
 
-/// How often something is repeated.
+/// How often something is repeated. Rounds or steps of 0 count as 1.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Effort {
     /// How many times are taken.
@@ -74,7 +74,8 @@ impl Timing {
 /// # Errors
 /// When the buffers do not fit the device, or it is lost.
 pub fn copy(gpu: &Gpu, numbers: usize, effort: Effort) -> Result<Timing, GpuError> {
-    let numbers = numbers.max(1).next_multiple_of(4);
+    // With so many that the next multiple of 4 has no number, `array` refuses.
+    let numbers = numbers.max(1).checked_next_multiple_of(4).unwrap_or(numbers);
     let [source, target] = [gpu.array(numbers)?, gpu.array(numbers)?];
     let text = include_str!("../../../shaders/device/copy.wgsl");
     let copy = pipeline(gpu, &module(gpu, "copy", text)?, "copy")?;
@@ -82,10 +83,8 @@ pub fn copy(gpu: &Gpu, numbers: usize, effort: Effort) -> Result<Timing, GpuErro
     let groups = numbers.div_ceil(4 * 64).min(16_384);
     let stage = Stage::new(gpu, &copy, &[(0, &source), (1, &target)], [groups, 1, 1])?;
     let step = || {
-        gpu.checked("a copy", || {
-            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        gpu.submit("a copy", |encoder| {
             stage.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
-            gpu.queue().submit([encoder.finish()]);
         })
     };
     Ok(Timing { seconds: time(gpu, effort, step)?, bytes: 8 * numbers as u64, operations: 0 })
@@ -96,22 +95,19 @@ pub fn copy(gpu: &Gpu, numbers: usize, effort: Effort) -> Result<Timing, GpuErro
 ///
 /// # Errors
 /// When the batch does not fit the device as a whole, or the device is lost.
-pub fn rows(gpu: &Gpu, kernel: &Kernel<'_>, batch: &Batch<f32>, effort: Effort) -> Result<Timing, GpuError> {
-    resident(gpu, &mut kernel.place(batch)?, &batch.params, effort)
+pub fn rows(kernel: &Kernel<'_>, batch: &Batch<f32>, effort: Effort) -> Result<Timing, GpuError> {
+    resident(&mut kernel.place(batch)?, &batch.params, effort)
 }
 
-/// Times steps on buffers that are bound already; `bytes` as for [`rows`].
+/// Times steps on buffers that are bound already; `bytes` as for [`rows`]. Where the gradient overwrites the matrix, each
+/// step takes the gradient of the one before for its matrix: the time is right, the numbers mean nothing.
 ///
 /// # Errors
 /// When the hyperparameters do not fit, or the device is lost.
-pub fn resident(
-    gpu: &Gpu,
-    bound: &mut Resident<'_>,
-    params: &[f64],
-    effort: Effort,
-) -> Result<Timing, GpuError> {
+pub fn resident(bound: &mut Resident<'_>, params: &[f64], effort: Effort) -> Result<Timing, GpuError> {
+    let gpu = bound.gpu();
     let arrays = bound.shader().matrices + bound.shader().outputs;
-    let bytes = 4 * (arrays * bound.extent.rows * bound.extent.classes) as u64;
+    let bytes = 4 * arrays as u64 * bound.extent.rows as u64 * bound.extent.classes as u64;
     Ok(Timing { seconds: time(gpu, effort, || bound.step(params))?, bytes, operations: 0 })
 }
 
@@ -120,11 +116,11 @@ pub fn resident(
 ///
 /// # Errors
 /// When the hyperparameters do not fit, or the device is lost.
-pub fn head(gpu: &Gpu, head: &mut GpuHead<'_>, params: &[f64], effort: Effort) -> Result<Timing, GpuError> {
-    let sizes = head.sizes();
+pub fn head(head: &mut GpuHead<'_>, params: &[f64], effort: Effort) -> Result<Timing, GpuError> {
+    let (gpu, sizes) = (head.kernel().gpu(), head.sizes());
     let vectors = sizes.classes * head.kernel().shader().matrices;
     let operations = 6 * sizes.rows as u64 * vectors as u64 * sizes.width as u64;
-    let bytes = 8 * ((sizes.rows + vectors) * sizes.width) as u64;
+    let bytes = 8 * (sizes.rows + vectors) as u64 * sizes.width as u64;
     Ok(Timing { seconds: time(gpu, effort, || head.step(params))?, bytes, operations })
 }
 

@@ -1,5 +1,7 @@
 //! A device, and what can go wrong with it.
 
+use marlo_ir::graph::Input;
+
 use crate::emit::WORKGROUP;
 
 /// Why the GPU gave no result.
@@ -51,17 +53,35 @@ pub enum GpuError {
         /// What it must have.
         wanted: String,
     },
-    /// A number on the device that is no valid input.
+    /// A step is asked for before its hyperparameters are there.
+    #[error(
+        "no hyperparameters are set: call `set` before `encode`, with an empty list for a loss that has none"
+    )]
+    NotSet,
+    /// A number that is no valid input.
     #[error("{what} is {value} at index {index}, but {wanted}")]
     Input {
-        /// The array.
-        what: &'static str,
+        /// The array or list.
+        what: String,
         /// Its index there.
         index: usize,
         /// The number.
         value: f64,
         /// What it must be, in words.
         wanted: String,
+    },
+    /// The product of an embedding with a class vector is no finite number.
+    #[error(
+        "the {what} of row {row} and class {class} is not finite: the embedding or the class vector holds NaN or an \
+         infinity, or is too long for f32; `GpuHead::check` says which numbers are not finite"
+    )]
+    Product {
+        /// Cosine or logit.
+        what: &'static str,
+        /// The row.
+        row: usize,
+        /// The class.
+        class: usize,
     },
     /// More than the device can hold or work through.
     #[error("{what} exceeds what the adapter can do ({limit}); use another backend")]
@@ -75,6 +95,50 @@ pub enum GpuError {
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "is none at all".into() } else { format!("are: {}", names.join(", ")) }
+}
+
+/// How many numbers an array of these sizes has. Shaders count them in 32 bits.
+pub(crate) fn count(what: &str, sizes: &[usize]) -> Result<usize, GpuError> {
+    let product = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+    product.filter(|count| u32::try_from(*count).is_ok()).ok_or_else(|| {
+        let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+        GpuError::TooLarge {
+            what: format!("{what} of {} numbers", sizes.join(" × ")),
+            limit: format!("{} numbers an array", u32::MAX),
+        }
+    })
+}
+
+/// A number of a shader: f32, u32 or i32.
+pub trait Number: bytemuck::Pod + sealed::Sealed {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! numbers {
+    ($($number:ty)*) => {$(
+        impl sealed::Sealed for $number {}
+        impl Number for $number {}
+    )*};
+}
+numbers!(f32 u32 i32);
+
+/// The bytes of a number.
+const BYTES: u64 = 4;
+
+/// The limits to ask an adapter for: WebGPU's own (less where the adapter has less), but all that it has of what batches of
+/// any size and losses with many inputs need.
+fn limits(adapter: &wgpu::Limits) -> wgpu::Limits {
+    wgpu::Limits {
+        max_buffer_size: adapter.max_buffer_size,
+        max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+        max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage,
+        max_compute_workgroups_per_dimension: adapter.max_compute_workgroups_per_dimension,
+        max_compute_invocations_per_workgroup: adapter.max_compute_invocations_per_workgroup,
+        max_compute_workgroup_size_x: adapter.max_compute_workgroup_size_x,
+        ..wgpu::Limits::defaults().or_worse_values_from(adapter)
+    }
 }
 
 /// A device.
@@ -116,7 +180,7 @@ impl Gpu {
         let name = adapter.get_info().name;
         let request = wgpu::DeviceDescriptor {
             required_features: adapter.features() & wgpu::Features::SUBGROUP,
-            required_limits: adapter.limits(),
+            required_limits: limits(&adapter.limits()),
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&request))
@@ -189,34 +253,21 @@ impl Gpu {
     /// # Errors
     /// When it is larger than the device allows, or memory runs out.
     pub fn array(&self, numbers: usize) -> Result<wgpu::Buffer, GpuError> {
-        self.buffer(4 * numbers, wgpu::BufferUsages::STORAGE)
+        self.buffer(BYTES * count("an array", &[numbers])? as u64, wgpu::BufferUsages::STORAGE)
     }
 
-    /// A storage buffer with these numbers of 4 bytes (f32 or u32).
+    /// A storage buffer with these numbers.
     ///
     /// # Errors
     /// As [`array`](Self::array).
-    pub fn array_of<T: bytemuck::NoUninit>(&self, numbers: &[T]) -> Result<wgpu::Buffer, GpuError> {
+    pub fn array_of<T: Number>(&self, numbers: &[T]) -> Result<wgpu::Buffer, GpuError> {
         self.filled(bytemuck::cast_slice(numbers), wgpu::BufferUsages::STORAGE)
-    }
-
-    /// Reads the first numbers of a buffer back, f32 or u32 each, waiting for what was submitted before. The buffer must be
-    /// one that can be copied from.
-    ///
-    /// # Errors
-    /// When there are not so many, memory runs out or the device is lost.
-    pub fn read<T: bytemuck::AnyBitPattern>(
-        &self,
-        buffer: &wgpu::Buffer,
-        numbers: usize,
-    ) -> Result<Vec<T>, GpuError> {
-        self.read_back(buffer, numbers)
     }
 
     /// Reads numbers back and looks for one that is not finite.
     pub(crate) fn all_finite(
         &self,
-        what: &'static str,
+        what: &str,
         buffer: &wgpu::Buffer,
         numbers: usize,
     ) -> Result<(), GpuError> {
@@ -224,10 +275,34 @@ impl Gpu {
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(index) => Err(GpuError::Input {
-                what,
+                what: what.to_owned(),
                 index,
                 value: values[index].into(),
                 wanted: "every input must be finite".into(),
+            }),
+        }
+    }
+
+    /// Reads the values of a further input back and looks for one that is not finite or beyond its range.
+    pub(crate) fn in_range(
+        &self,
+        input: &Input,
+        buffer: &wgpu::Buffer,
+        numbers: usize,
+    ) -> Result<(), GpuError> {
+        let what = format!("the input `{}`", input.name);
+        self.all_finite(&what, buffer, numbers)?;
+        let values = self.read::<f32>(buffer, numbers)?;
+        // An f32 may stand an ulp outside of a bound that it can't hold.
+        let slack = |bound: f64| bound.abs() * 1e-6;
+        let (low, high) = (input.low - slack(input.low), input.high + slack(input.high));
+        match values.iter().position(|&value| !(low..=high).contains(&f64::from(value))) {
+            None => Ok(()),
+            Some(index) => Err(GpuError::Input {
+                what,
+                index,
+                value: values[index].into(),
+                wanted: format!("its range is {} to {}", input.low, input.high),
             }),
         }
     }
@@ -243,7 +318,7 @@ impl Gpu {
         match labels.iter().position(|&label| label as usize >= classes) {
             None => Ok(()),
             Some(index) => Err(GpuError::Input {
-                what: "the label",
+                what: "the label".into(),
                 index,
                 value: labels[index].into(),
                 wanted: format!("the {classes} classes are numbered from 0 to {}", classes - 1),
@@ -275,8 +350,21 @@ impl Gpu {
         }
     }
 
-    pub(crate) fn buffer(&self, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, GpuError> {
-        let size = (bytes as u64).max(16).next_multiple_of(16);
+    /// Records commands and submits them.
+    pub(crate) fn submit(
+        &self,
+        what: &'static str,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<(), GpuError> {
+        self.checked(what, || {
+            let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            record(&mut encoder);
+            self.queue.submit([encoder.finish()]);
+        })
+    }
+
+    pub(crate) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, GpuError> {
+        let size = bytes.max(16).next_multiple_of(16);
         if size > self.limits.max_buffer_size {
             let what = format!("a buffer of {size} bytes");
             return Err(GpuError::TooLarge { what, limit: format!("{} bytes", self.limits.max_buffer_size) });
@@ -293,32 +381,34 @@ impl Gpu {
     }
 
     pub(crate) fn filled(&self, words: &[u8], usage: wgpu::BufferUsages) -> Result<wgpu::Buffer, GpuError> {
-        let buffer = self.buffer(words.len(), usage)?;
+        let buffer = self.buffer(words.len() as u64, usage)?;
         self.queue.write_buffer(&buffer, 0, words);
         Ok(buffer)
     }
 
-    fn read_back<T: bytemuck::AnyBitPattern>(
-        &self,
-        buffer: &wgpu::Buffer,
-        values: usize,
-    ) -> Result<Vec<T>, GpuError> {
-        let bytes = (values * 4) as u64;
+    /// Reads the first numbers of a buffer back, waiting for what was submitted before. The buffer must be one that can be
+    /// copied from.
+    ///
+    /// # Errors
+    /// When there are not so many, memory runs out or the device is lost.
+    pub fn read<T: Number>(&self, buffer: &wgpu::Buffer, numbers: usize) -> Result<Vec<T>, GpuError> {
+        let bytes = BYTES * count("an array", &[numbers])? as u64;
+        if bytes == 0 {
+            return Ok(Vec::new());
+        }
         let staging = self.checked("a buffer to read back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
-                size: bytes.max(16),
+                size: bytes,
                 usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
                 mapped_at_creation: false,
             })
         })?;
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.checked("to read a buffer back", || {
+        self.submit("to read a buffer back", |encoder| {
             encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-            self.queue.submit([encoder.finish()]);
         })?;
         let (sender, receiver) = std::sync::mpsc::channel();
-        staging.slice(0..bytes).map_async(wgpu::MapMode::Read, move |result| {
+        staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
             // Nobody listens only where the poll below has failed already.
             let _ = sender.send(result);
         });
@@ -328,8 +418,7 @@ impl Gpu {
             Ok(Err(error)) => return Err(GpuError::Lost(error.to_string())),
             Err(error) => return Err(GpuError::Lost(error.to_string())),
         }
-        let view =
-            staging.slice(0..bytes).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
+        let view = staging.slice(..).get_mapped_range().map_err(|error| GpuError::Lost(error.to_string()))?;
         Ok(view.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Plain WGSL merges in a tree through workgroup memory. With subgroup operations each subgroup merges its own first, and
 //! one value of each goes through workgroup memory; nothing is assumed of a subgroup's size, nor of which invocations
-//! belong to it. Both merge in an order that the sizes alone decide.
+//! belong to it. How it adds up, the driver decides. No order depends on timing: for a given device and driver
+//! the same inputs give the same bits.
 
 use std::fmt::Write as _;
 

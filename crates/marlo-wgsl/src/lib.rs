@@ -29,22 +29,32 @@
 //! the gradients by both. [`mod@bench`] times either against a plain copy.
 //!
 //! ```no_run
-//! # fn train(program: marlo_ir::schedule::RowProgram) -> Result<(), marlo_wgsl::GpuError> {
-//! use marlo_wgsl::{Arrays, Gpu, Kernel};
+//! # use marlo_wgsl::{Gpu, GpuError, wgpu::Buffer};
+//! # fn train(
+//! #     program: marlo_ir::schedule::RowProgram,
+//! #     forward: impl Fn(&Gpu, &Buffer, &Buffer),
+//! #     backward: impl Fn(&Gpu, &Buffer),
+//! # ) -> Result<(), GpuError> {
+//! use marlo_wgsl::{Arrays, Kernel};
 //!
 //! let (rows, classes) = (512, 10_000);
 //! let gpu = Gpu::new(None)?;
 //! let kernel = Kernel::new(&gpu, &program)?;
 //! let arrays = Arrays {
-//!     matrix: gpu.array(rows * classes)?, // cosines, written by kernels of one's own
+//!     matrix: gpu.array(rows * classes)?,
 //!     labels: gpu.array(rows)?,
 //!     losses: gpu.array(rows)?,
-//!     gradients: None, // overwrites the cosines
+//!     gradients: None, // it overwrites the cosines
 //!     vectors: vec![],
 //! };
 //! let mut bound = kernel.bind(rows, classes, arrays)?;
 //! for step in 0..1000 {
+//!     // Kernels of one's own: they write the cosines of the next batch and its labels, where the last step has left its
+//!     // gradient,
+//!     forward(&gpu, &bound.arrays().matrix, &bound.arrays().labels);
 //!     bound.step(&[64.0, 0.5_f64.min(step as f64 / 500.0)])?;
+//!     // and take the gradient on from the same buffer.
+//!     backward(&gpu, &bound.arrays().matrix);
 //! }
 //! println!("{}", bound.summary()?.mean_loss);
 //! # Ok(())
@@ -58,9 +68,10 @@
 //! functions of [`mod@bench`] measure the one at hand.
 //!
 //! - Usually one workgroup sweeps over a row, twice, and the second sweep finds it in a cache: workgroups grow with the
-//!   number of classes (64 to 512 invocations), so that the rows which a device works on at a time stay few. 264 groups of
-//!   512 on a device of 132 processors hold 264 rows, 10 MB of 10,000 classes each. Memory then gives each number once and
-//!   takes each derivative once, as in a copy; rows of so many classes that the cache does not hold them come twice. Rows are
+//!   number of classes, so that the rows which a device works on at a time stay few: 64 invocations, 128 from 4096 classes on,
+//!   256 from 8192, 512 from 16,384. A device of 132 processors with room for 2048 invocations each works on 1056 rows of
+//!   10,000 classes at a time (groups of 256), 42 MB, and on 528 rows of 20,000 (groups of 512), as much again. Where a cache
+//!   holds that, memory gives each number once and takes each derivative once, as in a copy; else rows come twice. Rows are
 //!   not kept in workgroup memory: it would bound their length, and the groups that a processor has room for, to do what a
 //!   cache does unasked.
 //! - Where rows are too few to fill the device, or too long for one workgroup, they are shared out ([`Form::split`]). The

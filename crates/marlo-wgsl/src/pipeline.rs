@@ -18,6 +18,7 @@ impl Compiled {
     pub(crate) fn new(gpu: &Gpu, program: &RowProgram, form: Form) -> Result<Self, GpuError> {
         let shader = emit_with(program, form);
         let entries = layout(&shader, program);
+        few_buffers(gpu, program, &shader)?;
         let (layout, pipelines) = gpu.checked("the shader", || {
             let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(&program.gradient.loss.name),
@@ -49,6 +50,20 @@ impl Compiled {
     }
 }
 
+/// Does a stage of the device take the shader's storage buffers?
+pub(crate) fn few_buffers(gpu: &Gpu, program: &RowProgram, shader: &Shader) -> Result<(), GpuError> {
+    // All but the uniforms.
+    let storage = layout(shader, program).len() - 1;
+    let most = gpu.limits.max_storage_buffers_per_shader_stage;
+    if storage > most as usize {
+        return Err(GpuError::TooLarge {
+            what: format!("the shader of `{}` with {storage} storage buffers", program.gradient.loss.name),
+            limit: format!("max_storage_buffers_per_shader_stage is {most}"),
+        });
+    }
+    Ok(())
+}
+
 /// The bindings in the order of the shader's head.
 fn layout(shader: &Shader, program: &RowProgram) -> Vec<wgpu::BindGroupLayoutEntry> {
     use wgpu::BufferBindingType::{Storage, Uniform};
@@ -74,4 +89,34 @@ fn layout(shader: &Shader, program: &RowProgram) -> Vec<wgpu::BindGroupLayoutEnt
             count: None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use marlo_ir::schedule::RowProgram;
+    use marlo_ir::typed::{self, kinds};
+
+    use super::*;
+
+    #[test]
+    fn the_limit_of_storage_buffers_is_named() {
+        let Ok(mut gpu) = Gpu::new(None) else { return };
+        let loss = typed::define("normface", |l| {
+            let s = l.param::<kinds::Scale>("s", 64.0, 1.0..=128.0);
+            typed::ce(typed::softmax(s * l.cos_target(), s * l.cos_other()))
+        });
+        let program = RowProgram::of(&loss);
+        let compiled = |gpu: &Gpu| Compiled::new(gpu, &program, Form::default()).map(|_| ());
+        gpu.limits.max_storage_buffers_per_shader_stage = 4;
+        compiled(&gpu).expect("matrix, labels, losses, gradient");
+        gpu.limits.max_storage_buffers_per_shader_stage = 3;
+        let error = compiled(&gpu).expect_err("one too many").to_string();
+        assert!(
+            error.starts_with(
+                "the shader of `normface` with 4 storage buffers exceeds what the adapter can do \
+                 (max_storage_buffers_per_shader_stage is 3)"
+            ),
+            "{error}"
+        );
+    }
 }

@@ -14,9 +14,10 @@ const INVOCATIONS: usize = 64;
 const TERMS: usize = 16;
 const ITERATIONS: usize = 25;
 
-/// How an operand stands in memory: so many numbers from one row, term and matrix to the next.
+/// How an operand stands in memory: so many numbers before the first, and from one row, term and matrix to the next.
 #[derive(Copy, Clone, Debug, Default)]
 pub(crate) struct Strides {
+    pub(crate) first: usize,
     pub(crate) row: usize,
     pub(crate) term: usize,
     pub(crate) matrix: usize,
@@ -24,7 +25,12 @@ pub(crate) struct Strides {
 
 impl Strides {
     pub(crate) fn new(row: usize, term: usize, matrix: usize) -> Strides {
-        Strides { row, term, matrix }
+        Strides { first: 0, row, term, matrix }
+    }
+
+    /// The same from a later number on; only factors may be so.
+    pub(crate) fn from(self, first: usize) -> Strides {
+        Strides { first, ..self }
     }
 }
 
@@ -44,8 +50,11 @@ pub(crate) struct Product<'a> {
     pub(crate) of_b: (&'a wgpu::Buffer, Strides),
     /// The result; its columns are next to each other.
     pub(crate) c: (&'a wgpu::Buffer, Strides),
-    /// Larger results are cut down to this.
-    pub(crate) most: f32,
+    /// Are the results cosines? What rounding puts past ±1 becomes ±1 then; nothing else is changed.
+    pub(crate) cosines: bool,
+    /// Where the place in `c` of a result that is not finite is told, if it is: see the shader.
+    pub(crate) wrong: &'a wgpu::Buffer,
+    pub(crate) watched: bool,
 }
 
 /// The compiled product.
@@ -60,7 +69,8 @@ impl Multiply {
 
     /// A stage that makes a product.
     pub(crate) fn stage(&self, gpu: &Gpu, product: &Product<'_>) -> Result<Stage, GpuError> {
-        let Product { sizes: [m, n, k], matrices, parts, a, b, of_a, of_b, c, most } = *product;
+        let Product { sizes: [m, n, k], matrices, parts, a, b, of_a, of_b, c, cosines, wrong, watched } =
+            *product;
         let span = k.div_ceil(parts).next_multiple_of(TERMS);
         if span / TERMS * ITERATIONS > MOST_ITERATIONS {
             return Err(GpuError::TooLarge {
@@ -69,15 +79,15 @@ impl Multiply {
             });
         }
         let (a_, b_, c_) = (a.1, b.1, c.1);
-        let mut words: Vec<u32> = [m, n, k, span, parts]
+        let words: Vec<u32> = [m, n, k, span, parts]
             .into_iter()
             .chain([a_.row, a_.term, a_.matrix, b_.row, b_.term, b_.matrix, c_.row, c_.matrix])
-            .chain([of_a.1.row, of_b.1.row, of_b.1.term, of_b.1.matrix])
+            .chain([of_a.1.row, of_b.1.row, of_b.1.term, of_b.1.matrix, of_a.1.first, of_b.1.first])
+            .chain([usize::from(cosines), usize::from(watched)])
             .map(|word| word as u32)
             .collect();
-        words.push(most.to_bits());
         let words = gpu.filled(bytemuck::cast_slice(&words), wgpu::BufferUsages::UNIFORM)?;
-        let buffers = [(0, &words), (1, a.0), (2, b.0), (3, of_a.0), (4, of_b.0), (5, c.0)];
+        let buffers = [(0, &words), (1, a.0), (2, b.0), (3, of_a.0), (4, of_b.0), (5, c.0), (6, wrong)];
         let grid = [n.div_ceil(TILE), m.div_ceil(TILE), matrices * parts];
         Stage::new(gpu, &self.0, &buffers, grid)
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use marlo_ir::graph::Axis;
+use marlo_ir::graph::{Axis, Input};
 use marlo_ir::schedule::RowProgram;
 
 use crate::emit::{Over, Pass, Shader};
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, GpuError, count};
 use crate::outcome::{Cells, Outcome};
 use crate::pipeline::Compiled;
 
@@ -71,17 +71,18 @@ impl<'g> Resident<'g> {
         arrays: Arrays,
     ) -> Result<Self, GpuError> {
         let shader = &compiled.shader;
-        let storage = wgpu::BufferUsages::STORAGE;
         check(gpu, program, shader, extent, &arrays)?;
         let mut between = Vec::new();
         if !shader.kept.is_empty() || !shader.batch.is_empty() {
-            between.push(gpu.buffer(4 * shader.kept.len() * extent.rows, storage)?);
-            between.push(gpu.buffer(4 * shader.batch.len(), storage)?);
+            between.push(gpu.array(count("the values of rows", &[shader.kept.len(), extent.rows])?)?);
+            between.push(gpu.array(shader.batch.len())?);
         }
         if shader.partials > 0 {
-            between.push(gpu.buffer(4 * shader.partials * extent.rows * extent.parts, storage)?);
+            let sizes = [shader.partials, extent.rows, extent.parts];
+            between.push(gpu.array(count("the values of parts", &sizes)?)?);
         }
-        let params = gpu.buffer(4 * (6 + program.uniforms.len()), wgpu::BufferUsages::UNIFORM)?;
+        let words = 6 + program.uniforms.len();
+        let params = gpu.buffer(size_of::<u32>() as u64 * words as u64, wgpu::BufferUsages::UNIFORM)?;
         let group = gpu.checked("a bind group", || {
             let first = [&params, &arrays.matrix, &arrays.labels, &arrays.losses];
             let all = first.into_iter().chain(&arrays.gradients).chain(&between).chain(&arrays.vectors);
@@ -100,6 +101,11 @@ impl<'g> Resident<'g> {
         })?;
         let (program, compiled) = (Arc::clone(program), Arc::clone(compiled));
         Ok(Resident { gpu, program, compiled, extent, arrays, params, between, group, set: None })
+    }
+
+    /// The device.
+    pub(crate) fn gpu(&self) -> &'g Gpu {
+        self.gpu
     }
 
     /// The shader that it runs.
@@ -122,20 +128,29 @@ impl<'g> Resident<'g> {
         self.between.first().filter(|_| !self.shader().kept.is_empty())
     }
 
-    /// Sets the hyperparameters of the steps that are submitted from now on, in the order of the header.
+    /// Sets the hyperparameters of the steps that are submitted from now on, in the order of the header. Their ranges are not
+    /// looked at.
     ///
     /// # Errors
-    /// When there are not as many as the loss has.
+    /// When there are not as many as the loss has, or one is not finite in f32.
     pub fn set(&mut self, params: &[f64]) -> Result<(), GpuError> {
         if self.set.as_ref().is_some_and(|(known, _)| known == params) {
             return Ok(());
         }
-        let wanted = self.program.graph().params.len();
-        if params.len() != wanted {
+        let known = &self.program.graph().params;
+        if params.len() != known.len() {
             return Err(GpuError::Argument {
                 what: "the list of hyperparameters".into(),
                 found: params.len().to_string(),
-                wanted: wanted.to_string(),
+                wanted: known.len().to_string(),
+            });
+        }
+        if let Some(index) = params.iter().position(|&value| !(value as f32).is_finite()) {
+            return Err(GpuError::Input {
+                what: format!("the hyperparameter `{}`", known[index].name),
+                index,
+                value: params[index],
+                wanted: "it must be finite in f32".into(),
             });
         }
         let Extent { rows, classes, .. } = self.extent;
@@ -159,9 +174,19 @@ impl<'g> Resident<'g> {
     }
 
     /// Records all passes, to be submitted by the caller together with commands before and after. The hyperparameters are
-    /// those that are [set](Self::set) when it is submitted; there must be some.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+    /// those that are [set](Self::set) when it is submitted.
+    ///
+    /// # Errors
+    /// When none were set yet.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) -> Result<(), GpuError> {
+        self.ready()?;
         self.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
+        Ok(())
+    }
+
+    /// Are the hyperparameters set?
+    pub(crate) fn ready(&self) -> Result<(), GpuError> {
+        if self.set.is_some() { Ok(()) } else { Err(GpuError::NotSet) }
     }
 
     pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
@@ -186,20 +211,17 @@ impl<'g> Resident<'g> {
     /// Submits a step: all passes, with these hyperparameters. It does not wait; see [`Gpu::wait`].
     ///
     /// # Errors
-    /// When there are not as many hyperparameters as the loss has, or the device refuses.
+    /// As [`set`](Self::set), or when the device refuses.
     pub fn step(&mut self, params: &[f64]) -> Result<(), GpuError> {
         self.set(params)?;
-        self.gpu.checked("a step", || {
-            let mut encoder =
-                self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            self.encode(&mut encoder);
-            self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.submit("a step", |encoder| {
+            self.record(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()));
         })
     }
 
-    /// Reads the inputs back and checks that they are finite and that labels are classes. It is meant for a first step, or for
-    /// when a loss looks wrong: it takes far longer than a step. Where the gradient overwrites the matrix, the matrix must
-    /// have been written since the last step.
+    /// Reads the inputs back and checks that they are finite, that labels are classes, and that further inputs are in their
+    /// ranges. It is meant for a first step, or for when a loss looks wrong: it takes far longer than a step. Where the
+    /// gradient overwrites the matrix, the matrix must have been written since the last step.
     ///
     /// # Errors
     /// When an input is not valid: it says which, and where. Else as [`losses`](Self::losses).
@@ -208,10 +230,17 @@ impl<'g> Resident<'g> {
         let cells = self.shader().matrices * rows * classes;
         self.gpu.all_classes(&self.arrays.labels, rows, classes)?;
         self.gpu.all_finite("the matrix", &self.arrays.matrix, cells)?;
-        let inputs = self.program.graph().inputs[1..].iter().filter(|input| input.axis != Axis::Matrix);
-        for (input, vector) in inputs.zip(&self.arrays.vectors) {
-            let numbers = if input.axis == Axis::Rows { rows } else { classes };
-            self.gpu.all_finite("a further input", vector, numbers)?;
+        self.check_vectors(|_| true)
+    }
+
+    /// Checks those further inputs that are no matrices and that `wanted` names.
+    pub(crate) fn check_vectors(&self, wanted: impl Fn(&Input) -> bool) -> Result<(), GpuError> {
+        let Extent { rows, classes, .. } = self.extent;
+        for (input, vector) in further(&self.program).zip(&self.arrays.vectors) {
+            if wanted(input) {
+                let numbers = if input.axis == Axis::Rows { rows } else { classes };
+                self.gpu.in_range(input, vector, numbers)?;
+            }
         }
         Ok(())
     }
@@ -273,6 +302,11 @@ impl<'g> Resident<'g> {
     }
 }
 
+/// The further inputs that are no matrices.
+pub(crate) fn further(program: &RowProgram) -> impl Iterator<Item = &Input> {
+    program.graph().inputs[1..].iter().filter(|input| input.axis != Axis::Matrix)
+}
+
 /// Are the buffers large enough, and of use to a shader?
 fn check(
     gpu: &Gpu,
@@ -282,23 +316,23 @@ fn check(
     arrays: &Arrays,
 ) -> Result<(), GpuError> {
     let Extent { rows, classes, chunk, .. } = extent;
-    let cells = chunk * classes;
+    let matrices = count("the matrix", &[shader.matrices, chunk, classes])?;
+    let outputs = count("the gradient", &[shader.outputs, chunk, classes])?;
     let mut wanted = vec![
-        ("the matrix".to_owned(), &arrays.matrix, shader.matrices * cells),
+        ("the matrix".to_owned(), &arrays.matrix, matrices),
         ("the array of labels".to_owned(), &arrays.labels, rows),
         ("the array of losses".to_owned(), &arrays.losses, rows),
     ];
-    let outputs = shader.outputs * cells;
     wanted.extend(arrays.gradients.iter().map(|buffer| ("the gradient".to_owned(), buffer, outputs)));
-    let vectors: Vec<_> = program.graph().inputs[1..].iter().filter(|i| i.axis != Axis::Matrix).collect();
-    if vectors.len() != arrays.vectors.len() {
+    let known = further(program).count();
+    if known != arrays.vectors.len() {
         return Err(GpuError::Argument {
             what: "the list of further inputs".into(),
             found: format!("{} buffers", arrays.vectors.len()),
-            wanted: vectors.len().to_string(),
+            wanted: known.to_string(),
         });
     }
-    wanted.extend(vectors.into_iter().zip(&arrays.vectors).map(|(input, buffer)| {
+    wanted.extend(further(program).zip(&arrays.vectors).map(|(input, buffer)| {
         let numbers = if input.axis == Axis::Rows { rows } else { classes };
         (format!("the input `{}`", input.name), buffer, numbers)
     }));

@@ -70,10 +70,40 @@ impl Stage {
         Ok(Stage { pipeline: pipeline.clone(), group, grid: grid.map(|groups| groups as u32) })
     }
 
+    /// Records it in a pass.
     pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         let [x, y, z] = self.grid;
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.group, &[]);
         pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::AddressSpace;
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    /// WebGPU promises 8 storage buffers in a stage.
+    #[test]
+    fn every_entry_point_is_content_with_eight_storage_buffers() {
+        for text in [
+            include_str!("../../../shaders/head/norms.wgsl"),
+            include_str!("../../../shaders/head/product.wgsl"),
+            include_str!("../../../shaders/head/chain.wgsl"),
+            include_str!("../../../shaders/device/copy.wgsl"),
+        ] {
+            let module = naga::front::wgsl::parse_str(text).expect("it is WGSL");
+            let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+            let info = validator.validate(&module).expect("it is valid");
+            for (number, entry) in module.entry_points.iter().enumerate() {
+                let used = module.global_variables.iter().filter(|(handle, global)| {
+                    matches!(global.space, AddressSpace::Storage { .. })
+                        && !info.get_entry_point(number)[*handle].is_empty()
+                });
+                let used = used.count();
+                assert!((1..=8).contains(&used), "{} has {used}", entry.name);
+            }
+        }
     }
 }

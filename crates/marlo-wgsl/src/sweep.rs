@@ -8,8 +8,8 @@ use marlo_ir::op::Op;
 
 use crate::emit::{Emitter, Form, entry, literal};
 
-/// How many terms are added up before they go to the running total: the error of a long sum grows with the number of
-/// such blocks instead of the number of terms.
+/// How many terms of an invocation are added up before they go to the running total: the error of a long sum grows with the
+/// number of such blocks instead of the number of terms. A block that would end at the label runs on to the end of the next.
 const BLOCK: u32 = 32;
 
 /// The text of a loop: what stands before it, in it, and after it; and what it reads for four classes at a time.
@@ -82,7 +82,7 @@ impl Loop {
         let [two, three, four] = [2, 3, 4].map(|times| times * workgroup);
         format!(
             "{before}    for (var block = {begin}; block < {end}; block += {four}u) {{
-        // The inputs of four classes are on their way at a time.
+        // The inputs of four classes are asked for before the first is used. Beyond the last class its own stand in, unused.
         let ahead = min(vec4u(block, block + {workgroup}u, block + {two}u, block + {three}u), vec4u(params.classes - 1u));
 {ahead}        for (var j = 0u; j < 4u; j += 1u) {{
             let k = block + j * {workgroup}u;

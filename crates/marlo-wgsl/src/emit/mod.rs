@@ -2,8 +2,8 @@
 //!
 //! One workgroup works on one row, or on a part of one (see [`Form`]). Every invocation computes the values of the row for
 //! itself (they are the same for all); the classes are swept in strides of the workgroup, and reductions are merged in a
-//! fixed order, so that every bit depends on the sizes alone. Batch operations that rows read again have entry points of
-//! their own.
+//! fixed order: for a given device and driver the same inputs give the same bits. Batch operations that rows read again have
+//! entry points of their own.
 
 mod batch;
 mod expression;

@@ -2,8 +2,9 @@
 //!
 //! In: a phase. Out: a pass for each of its sweeps, and one that closes the rows. A pass starts by merging what the parts
 //! of its row left behind in the passes before it, and by computing the row's values from that again: they are few, and
-//! every workgroup of a row comes to the same bits. The closing pass alone writes to the cell at the label and to what
-//! rows keep, so that nobody reads what another workgroup of the same pass writes.
+//! every workgroup of a row comes to the same bits, as all run the same instructions on one device. The closing pass alone
+//! writes to the cell at the label and to what rows keep, so that nobody reads what another workgroup of the same pass
+//! writes.
 
 use std::fmt::Write as _;
 

@@ -8,10 +8,10 @@ use marlo_ir::loss::Wrt;
 use marlo_ir::schedule::RowProgram;
 
 use crate::emit::Shader;
-use crate::gpu::{Gpu, GpuError};
+use crate::gpu::{Gpu, GpuError, count};
 use crate::outcome::Outcome;
 use crate::product::{Multiply, parts};
-use crate::resident::{Arrays, Resident, fits};
+use crate::resident::{Arrays, Resident, fits, further};
 use crate::runtime::Kernel;
 use crate::stage::Stage;
 use plan::{Buffers, Plan, Radial};
@@ -27,13 +27,14 @@ pub struct HeadSizes {
     pub width: usize,
 }
 
-/// The arrays of a head, in storage buffers of the device ([`Gpu::device`]) that are at least as large as said. A step looks at
-/// no number, as with [`Arrays`]; see [`GpuHead::check`].
+/// The arrays of a head, in storage buffers of the device ([`Gpu::device`]) that are at least as large as said. A label that is
+/// no class, or a further input that is not finite, gives a wrong result; [`GpuHead::check`] finds them. Vectors that are not
+/// finite show: see [`GpuHead`].
 #[derive(Clone, Debug)]
 pub struct HeadArrays {
-    /// (B, d) f32, of any length but for cosines of more than about 1e38.
+    /// (B, d) f32. For cosines of a length of 0 or between 1.18e-38 and 8.5e37.
     pub embeddings: wgpu::Buffer,
-    /// (C, d) f32, of any length; with K centres a class (C, K, d).
+    /// (C, d) f32, of lengths as those of embeddings; with K centres a class (C, K, d).
     pub weights: wgpu::Buffer,
     /// The class of each row, (B,) u32, each below C.
     pub labels: wgpu::Buffer,
@@ -54,19 +55,36 @@ pub struct HeadArrays {
 /// multiplies back, all in one submission; the (B, C) matrix stays on the device, and the gradient overwrites it where the
 /// loss [allows](crate::Form::allows_in_place) it. A loss over raw logits gets the product itself, nothing normalised.
 ///
-/// Gradients are bounded and keep their digits where an embedding comes close to its class vector's direction or to the
-/// opposite one, though the loss's derivative by the cosine grows beyond bounds there: `shaders/head/chain.wgsl` says how.
-/// Within an angle of 1e-6 of that direction, where an angular margin has no derivative, the share of the row's own class
-/// fades to 0. A vector that the loss takes as an input is a constant to the head: no gradient passes through it. An embedding
-/// or a class vector of zeros has no direction: its cosines are 0, and its gradient is 0.
+/// Sums are of f32, in an order that does not depend on timing: for a given device and driver the same inputs give the same
+/// bits. A vector that the loss takes as an input is a constant to the head: no gradient passes through it.
+///
+/// # Guards
+/// - Gradients are bounded where an embedding comes close to its class vector's direction or to the opposite one, though the
+///   loss's derivative by the cosine grows beyond bounds there: `shaders/head/chain.wgsl` says how. They lose digits there, for
+///   a cosine in f32 tells an angle θ to 6e-8/θ only, at worst to 3.5e-4. Relative to the largest gradient that an embedding
+///   can have, the error at its own class is below 4e-4 at an angle of 3e-4, and below 2e-5 from 1e-2 on
+///   (`heads_are_right_where_the_cosine_is_one` in `tests/suite/gpu_head.rs`).
+/// - Within an angle of 1e-6 of that direction, where an angular margin has no derivative, the share of the row's own class
+///   in the gradient fades to 0.
+/// - An embedding or a class vector of zeros has no direction: its cosines are 0, and its gradient is 0. A vector whose numbers
+///   are all below f32's least normal number, 1.18e-38, counts as one of zeros, for devices may take such numbers for 0. There
+///   is no other least length: a vector is divided by its length, with nothing added. For cosines its gradient is so much the
+///   larger, and may leave f32.
+/// - A cosine that rounding puts past ±1 becomes ±1. The gradient at the label is not changed by that: it goes by the tangent.
+/// - Nothing else is clamped. A vector with NaN or an infinity, a length beyond 2^126 (8.5e37) where there are cosines, and a
+///   logit beyond f32 make the cosine or logit no finite number; [`summary`](Self::summary) and whatever else reads results of
+///   a step back then gives [`GpuError::Product`], which names the first one's row and class.
 #[derive(Debug)]
 pub struct GpuHead<'g> {
     gpu: &'g Gpu,
     sizes: HeadSizes,
+    cosines: bool,
     arrays: HeadArrays,
     resident: Resident<'g>,
     before: Vec<Stage>,
     after: Vec<Stage>,
+    /// Is there a cosine or logit that is not finite, and which? See `shaders/head/product.wgsl`.
+    wrong: wgpu::Buffer,
 }
 
 impl<'g> GpuHead<'g> {
@@ -101,11 +119,16 @@ impl<'g> GpuHead<'g> {
         )?;
         let cosines = program.graph().inputs[0].name != "logit";
         let multiply = Multiply::new(gpu)?;
-        let plan = Plan { gpu, sizes, centres, cosines, parts, multiply, arrays: &arrays, buffers };
         let radial = radial(program, resident.shader())?;
-        let before = plan.before()?;
-        let after = plan.after(resident.kept(), radial)?;
-        Ok(GpuHead { gpu, sizes, arrays, resident, before, after })
+        let wrong = buffers.wrong.clone();
+        let plan = Plan { gpu, sizes, centres, cosines, parts, multiply, radial, arrays: &arrays, buffers };
+        let [before, after] = plan.stages(resident.kept())?;
+        Ok(GpuHead { gpu, sizes, cosines, arrays, resident, before, after, wrong })
+    }
+
+    /// The further inputs that a head of that program is given, in order: [`HeadArrays::vectors`].
+    pub fn inputs(program: &RowProgram) -> impl Iterator<Item = &Input> {
+        further(program).filter(|input| !is_norm(input))
     }
 
     /// The sizes.
@@ -123,16 +146,26 @@ impl<'g> GpuHead<'g> {
         &self.resident
     }
 
-    /// Sets the hyperparameters of the steps that are submitted from now on; see [`Resident::set`].
+    /// Sets the hyperparameters of the steps that are submitted from now on.
     ///
     /// # Errors
-    /// When there are not as many as the loss has.
+    /// As [`Resident::set`].
     pub fn set(&mut self, params: &[f64]) -> Result<(), GpuError> {
         self.resident.set(params)
     }
 
     /// Records a step, to be submitted by the caller together with commands before and after; see [`Resident::encode`].
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) {
+    ///
+    /// # Errors
+    /// When no hyperparameters were set yet.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder) -> Result<(), GpuError> {
+        self.resident.ready()?;
+        self.record(encoder);
+        Ok(())
+    }
+
+    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.clear_buffer(&self.wrong, 0, None);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         self.before.iter().for_each(|stage| stage.record(&mut pass));
         self.resident.record(&mut pass);
@@ -142,18 +175,14 @@ impl<'g> GpuHead<'g> {
     /// Submits a step with these hyperparameters. It does not wait, and reads nothing back.
     ///
     /// # Errors
-    /// When there are not as many hyperparameters as the loss has, or the device refuses.
+    /// As [`set`](Self::set), or when the device refuses.
     pub fn step(&mut self, params: &[f64]) -> Result<(), GpuError> {
         self.set(params)?;
-        self.gpu.checked("a step", || {
-            let mut encoder =
-                self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            self.encode(&mut encoder);
-            self.gpu.queue.submit([encoder.finish()]);
-        })
+        self.gpu.submit("a step", |encoder| self.record(encoder))
     }
 
-    /// Reads the inputs back and checks that they are finite and that labels are classes; see [`Resident::check`].
+    /// Reads all inputs back and checks that they are finite, that labels are classes, and that further inputs are in their
+    /// ranges; see [`Resident::check`].
     ///
     /// # Errors
     /// When an input is not valid: it says which, and where. Else when memory runs out or the device is lost.
@@ -162,30 +191,47 @@ impl<'g> GpuHead<'g> {
         let vectors = classes * self.resident.shader().matrices;
         self.gpu.all_classes(&self.arrays.labels, rows, classes)?;
         self.gpu.all_finite("the array of embeddings", &self.arrays.embeddings, rows * width)?;
-        self.gpu.all_finite("the array of class vectors", &self.arrays.weights, vectors * width)
+        self.gpu.all_finite("the array of class vectors", &self.arrays.weights, vectors * width)?;
+        self.resident.check_vectors(|input| !is_norm(input))
+    }
+
+    /// Were all cosines or logits of the last step finite?
+    fn finite(&self) -> Result<(), GpuError> {
+        let HeadSizes { rows, classes, .. } = self.sizes;
+        match self.gpu.read::<u32>(&self.wrong, 1)?.first() {
+            None | Some(0) => Ok(()),
+            Some(found) => {
+                let place = !found as usize % (rows * classes);
+                let what = if self.cosines { "cosine" } else { "logit" };
+                Err(GpuError::Product { what, row: place / classes, class: place % classes })
+            }
+        }
     }
 
     /// Reads back what the last step made of the losses: each sample's own, that of the batch, and the next values of states.
     ///
     /// # Errors
-    /// As [`Resident::summary`].
+    /// When a cosine or logit is not finite; else as [`Resident::summary`].
     pub fn summary(&self) -> Result<Outcome, GpuError> {
+        self.finite()?;
         self.resident.summary()
     }
 
     /// Reads ∂(loss of the batch)/∂embeddings back, (B, d).
     ///
     /// # Errors
-    /// When memory runs out or the device is lost.
+    /// When a cosine or logit is not finite, memory runs out or the device is lost.
     pub fn by_embeddings(&self) -> Result<Vec<f32>, GpuError> {
+        self.finite()?;
         self.gpu.read(&self.arrays.by_embeddings, self.sizes.rows * self.sizes.width)
     }
 
     /// Reads ∂(loss of the batch)/∂weights back, (C, d), or (C, K, d).
     ///
     /// # Errors
-    /// When memory runs out or the device is lost.
+    /// When a cosine or logit is not finite, memory runs out or the device is lost.
     pub fn by_weights(&self) -> Result<Vec<f32>, GpuError> {
+        self.finite()?;
         let centres = self.resident.shader().matrices;
         self.gpu.read(&self.arrays.by_weights, self.sizes.classes * centres * self.sizes.width)
     }
@@ -218,14 +264,16 @@ fn check(gpu: &Gpu, program: &RowProgram, sizes: HeadSizes, arrays: &HeadArrays)
             wanted: "one by each".into(),
         });
     }
-    for (what, buffer, numbers) in [
-        ("the array of embeddings", &arrays.embeddings, rows * width),
-        ("the array of class vectors", &arrays.weights, classes * centres * width),
-        ("the gradient by embeddings", &arrays.by_embeddings, rows * width),
-        ("the gradient by class vectors", &arrays.by_weights, classes * centres * width),
+    let (embeddings, vectors) = ([rows, 1, width], [classes, centres, width]);
+    for (what, buffer, sizes) in [
+        ("the array of embeddings", &arrays.embeddings, embeddings),
+        ("the array of class vectors", &arrays.weights, vectors),
+        ("the gradient by embeddings", &arrays.by_embeddings, embeddings),
+        ("the gradient by class vectors", &arrays.by_weights, vectors),
     ] {
-        fits(gpu, what, buffer, numbers)?;
+        fits(gpu, what, buffer, count(what, &sizes)?)?;
     }
+    count("the gradient by unit embeddings", &[rows, width, centres])?;
     Ok(())
 }
 
@@ -235,8 +283,7 @@ fn vectors(
     arrays: &HeadArrays,
     norms: &wgpu::Buffer,
 ) -> Result<Vec<wgpu::Buffer>, GpuError> {
-    let inputs = program.graph().inputs[1..].iter().filter(|input| input.axis != Axis::Matrix);
-    let wanted = inputs.clone().filter(|input| !is_norm(input)).count();
+    let wanted = GpuHead::inputs(program).count();
     if arrays.vectors.len() != wanted {
         return Err(GpuError::Argument {
             what: "the list of further inputs, without norms of embeddings,".into(),
@@ -245,7 +292,10 @@ fn vectors(
         });
     }
     let mut given = arrays.vectors.iter();
-    Ok(inputs.filter_map(|input| if is_norm(input) { Some(norms) } else { given.next() }).cloned().collect())
+    Ok(further(program)
+        .filter_map(|input| if is_norm(input) { Some(norms) } else { given.next() })
+        .cloned()
+        .collect())
 }
 
 /// Where the derivative by the norms of embeddings is kept, if there is one.

@@ -28,12 +28,13 @@ impl Bench<'_> {
             },
         );
         let effort = self.effort();
-        let copy = timed(effort, |rounds| gpu::copy(&gpu, size[0] * size[1], rounds))?;
+        let copy = timed(effort, |rounds| gpu::copy(&gpu, (size[0], size[1]), rounds))?;
         match size[..] {
             [rows, classes, width] => {
                 let embeddings = Embeddings::draw(rows, classes, width, self.args.seed);
                 for loss in &self.losses {
-                    found.push(timed(effort, |rounds| gpu::head(&gpu, loss, &embeddings, rounds))?);
+                    let seed = self.args.seed;
+                    found.push(timed(effort, |rounds| gpu::head(&gpu, loss, &embeddings, seed, rounds))?);
                 }
             }
             _ => {
