@@ -36,7 +36,10 @@ impl<'a> Labelled<'a> {
     }
 
     /// Whether rows of this set and rows of another have a label in common.
-    pub(crate) fn meets<'b>(self, other: Labelled<'b>) -> impl Fn(&Range<usize>, &Range<usize>) -> bool + Sync {
+    pub(crate) fn meets<'b>(
+        self,
+        other: Labelled<'b>,
+    ) -> impl Fn(&Range<usize>, &Range<usize>) -> bool + Sync {
         move |rows, columns| {
             let labels: HashSet<i64> = self.labels[rows.clone()].iter().copied().collect();
             other.labels[columns.clone()].iter().any(|label| labels.contains(label))

@@ -133,7 +133,8 @@ impl Roc {
         // The excess of false accepts over false rejects rises from −1 to 1 along the curve.
         let excess = |point: Point| self.far(point) - (1.0 - self.tar(point));
         let after = self.points.partition_point(|&point| excess(point) < 0.0);
-        let (Some(&low), Some(&high)) = (self.points.get(after.saturating_sub(1)), self.points.get(after)) else {
+        let (Some(&low), Some(&high)) = (self.points.get(after.saturating_sub(1)), self.points.get(after))
+        else {
             return 1.0;
         };
         let share = -excess(low) / (excess(high) - excess(low));

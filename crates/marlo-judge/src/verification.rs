@@ -160,7 +160,9 @@ fn above(sorted: &[f64], threshold: f64) -> usize {
 
 fn first_best(thresholds: impl Iterator<Item = f64>, worth: impl Fn(f64) -> f64) -> f64 {
     let worths = thresholds.map(|threshold| (threshold, worth(threshold)));
-    worths.reduce(|best, next| if next.1 > best.1 { next } else { best }).map_or(0.0, |(threshold, _)| threshold)
+    worths
+        .reduce(|best, next| if next.1 > best.1 { next } else { best })
+        .map_or(0.0, |(threshold, _)| threshold)
 }
 
 fn summary(protocol: Protocol, accuracies: Vec<f64>, thresholds: Vec<f64>) -> Verification {

@@ -150,7 +150,8 @@ fn before(
         |before: &mut Vec<u64>, block| {
             for ((row, scores), before) in block.rows().zip(before) {
                 let strangers = block.right.clone().zip(scores);
-                let found = strangers.filter(|&(column, &score)| is_before(score, best[row]) && counts(row, column));
+                let found =
+                    strangers.filter(|&(column, &score)| is_before(score, best[row]) && counts(row, column));
                 *before += found.count() as u64;
             }
         },

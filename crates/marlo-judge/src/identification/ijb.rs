@@ -51,7 +51,8 @@ pub fn ijb_1n(probes: Labelled<'_>, gallery: Labelled<'_>, rates: &[f64]) -> Res
         |_| Vec::new(),
         |greatest, block| {
             for (row, scores) in block.rows() {
-                let impostors = block.right.clone().zip(scores).filter(|&(column, _)| labels[row] != others[column]);
+                let impostors =
+                    block.right.clone().zip(scores).filter(|&(column, _)| labels[row] != others[column]);
                 greatest.extend(impostors.map(|(_, &score)| score));
             }
             keep_greatest(greatest, most);
@@ -76,7 +77,8 @@ fn one_mate_each(labels: &[i64], others: &[i64]) -> Result<(), JudgeError> {
     for (probe, label) in labels.iter().enumerate() {
         let found = counts.get(label).copied().unwrap_or(0);
         if found != 1 {
-            let wanted = "each needs exactly one; leave the probe out, or merge the gallery's rows of a person";
+            let wanted =
+                "each needs exactly one; leave the probe out, or merge the gallery's rows of a person";
             return Err(JudgeError::Mates { probe, label: *label, found, wanted });
         }
     }
