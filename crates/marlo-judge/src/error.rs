@@ -43,8 +43,8 @@ pub enum JudgeError {
     },
     /// A rate below what the scores can resolve.
     #[error(
-        "a false-accept rate of {target:e} needs {needed} impostor scores (ten expected false accepts), \
-         and there are {found}; ask for a rate of at least 10/{found}, or judge more pairs"
+        "a rate of {target:e} needs {needed} impostors (ten expected false accepts), and there are {found}; \
+         ask for a rate of at least 10/{found}, or judge more"
     )]
     Unresolved {
         /// The rate asked for.
@@ -68,7 +68,7 @@ pub enum JudgeError {
         /// The greatest rank.
         most: usize,
     },
-    /// There are as many labels as embeddings in no set that can be judged.
+    /// There is not one label a row.
     #[error("{labels} labels for {embeddings} embeddings; give one label a row")]
     Labels {
         /// The labels.

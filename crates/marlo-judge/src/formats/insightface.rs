@@ -105,9 +105,9 @@ enum Value {
     Lists(Vec<Item>, Vec<Item>),
     /// A text, by which Python 3 writes bytes with protocol 2: each character is a byte.
     Text(Arc<str>),
-    /// The function that makes bytes of it.
+    /// A function that makes bytes of it, or empty bytes of nothing.
     Encode,
-    /// What that function is given.
+    /// What such a function is given.
     Arguments(Arc<str>),
 }
 
@@ -128,11 +128,12 @@ impl<'a> Machine<'a> {
             0x95 => self.take(8).map(drop)?, // FRAME
             b'(' => self.stack.push(Value::Mark),
             b']' => self.stack.push(Value::List(Vec::new())),
-            b'U' | b'C' => self.bytes::<1>()?, // SHORT_BINSTRING, SHORT_BINBYTES
-            b'T' | b'B' => self.bytes::<4>()?, // BINSTRING, BINBYTES
-            0x8e => self.bytes::<8>()?,        // BINBYTES8
-            b'X' => self.text()?,              // BINUNICODE
-            0x88 | 0x89 => self.boolean(opcode == 0x88), // NEWTRUE, NEWFALSE
+            b')' => self.stack.push(Value::Arguments("".into())), // EMPTY_TUPLE
+            b'U' | b'C' => self.bytes::<1>()?,                    // SHORT_BINSTRING, SHORT_BINBYTES
+            b'T' | b'B' => self.bytes::<4>()?,                    // BINSTRING, BINBYTES
+            0x8e => self.bytes::<8>()?,                           // BINBYTES8
+            b'X' => self.text()?,                                 // BINUNICODE
+            0x88 | 0x89 => self.boolean(opcode == 0x88),          // NEWTRUE, NEWFALSE
             b'K' => {
                 let [number] = self.array()?; // BININT1
                 self.boolean(number != 0);
@@ -199,9 +200,8 @@ impl<'a> Machine<'a> {
 
     fn global(&mut self) -> Result<(), String> {
         let (module, name) = (self.line()?, self.line()?);
-        if (module.as_str(), name.as_str()) != ("_codecs", "encode") {
-            let (module, name): (String, String) =
-                (module.chars().take(40).collect(), name.chars().take(40).collect());
+        if !matches!((module.as_str(), name.as_str()), ("_codecs", "encode") | ("__builtin__", "bytes")) {
+            let [module, name] = [module, name].map(|of| of.chars().take(40).collect::<String>());
             return Err(format!(
                 "the list holds objects of Python ({module}.{name}) instead of bytes and booleans"
             ));
