@@ -1,10 +1,10 @@
 //! `pairs.txt` of LFW, view 2, read and written.
 //!
 //! ```text
-//! 10	300                              folds, and pairs of each kind a fold
-//! Abel_Pacheco	1	4                  300 lines: photographs 1 and 4 of one person
+//! 10  300                              folds, and pairs of each kind a fold
+//! Abel_Pacheco  1  4                  300 lines: photographs 1 and 4 of one person
 //! …
-//! Abdel_Madi_Shabneh	1	Dean_Barker	1   300 lines: a photograph of each of two people
+//! Abdel_Madi_Shabneh  1  Dean_Barker  1   300 lines: a photograph of each of two people
 //! …                                    and so for each fold
 //! ```
 //!

@@ -28,6 +28,7 @@ pub struct Cmc {
 
 impl Cmc {
     /// The share of searches whose mate is among the first `rank` (CMC at `rank`); rank 1 is the accuracy.
+    /// Not a number where there were no searches, which the functions here refuse.
     pub fn rate(&self, rank: usize) -> f64 {
         let hits = self.ranks.iter().filter(|&&of| of <= rank as u64).count();
         hits as f64 / self.ranks.len() as f64
