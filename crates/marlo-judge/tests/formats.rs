@@ -1,5 +1,7 @@
 //! Lists of pairs as files: what is read, and what is said of a bad one.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

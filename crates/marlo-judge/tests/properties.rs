@@ -1,5 +1,7 @@
 //! What holds for any scores.
 
+#![allow(clippy::unwrap_used)]
+
 use marlo_judge::formats::lfw;
 use marlo_judge::identification::{Ties, cmc, ijb_1n, leave_one_out, megaface, open_set};
 use marlo_judge::{
