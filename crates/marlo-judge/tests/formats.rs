@@ -1,6 +1,6 @@
 //! Lists of pairs as files: what is read, and what is said of a bad one.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What holds for any scores.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 use marlo_judge::formats::lfw;
 use marlo_judge::identification::{Ties, cmc, ijb_1n, leave_one_out, megaface, open_set};

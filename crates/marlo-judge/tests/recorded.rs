@@ -1,6 +1,6 @@
 //! What scikit-learn, SciPy and the published evaluators gave for the same inputs; `record.py` wrote it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 use marlo_judge::identification::{Ties, cmc, ijb_1n, leave_one_out, megaface, open_set};
 use marlo_judge::verification::contiguous_folds;

@@ -1,6 +1,6 @@
 //! The plain form of results.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
 
 use marlo_judge::identification::{Ties, ijb_1n, leave_one_out, open_set};
 use marlo_judge::report::Curve;
