@@ -1,7 +1,7 @@
 //! All cosines between two sets of embeddings, a block at a time.
 //!
 //! A block is [`ROWS`] × [`ROWS`] cosines in f32, of rows scaled to length 1 and rounded to f32; memory beside
-//! the embeddings is three blocks' worth a thread. Every block has its full size, filled up with zeros, so
+//! the embeddings is three blocks' worth a thread. Every block has its full size, whatever stands in rows that are left over, so
 //! that each cosine is summed in the same order wherever its rows stand: equal rows have equal cosines, and
 //! cos(i, j) is cos(j, i), to the last bit. Between machines with different instructions the last bit may
 //! differ.
@@ -53,11 +53,9 @@ pub(crate) fn blocks<S: Send>(
     starts.into_par_iter().map_init(scratch, move |(lefts, rights, cosines), start| {
         let rows = range(start, left);
         let mut state = new(rows.clone());
-        lefts.fill(0.0);
         left.unit(rows.clone()).for_each(|(row, column, value)| lefts[(column, row)] = value);
         for columns in (0..right.len()).step_by(ROWS).map(|start| range(start, right)) {
             if wanted(&rows, &columns) {
-                rights.fill(0.0);
                 right.unit(columns.clone()).for_each(|(row, column, value)| rights[(row, column)] = value);
                 cosines.gemm(1.0, rights, lefts, 0.0);
                 take(&mut state, Block { left: rows.clone(), right: columns, cosines });
