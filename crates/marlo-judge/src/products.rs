@@ -1,10 +1,10 @@
 //! All cosines between two sets of embeddings, a block at a time.
 //!
 //! A block is [`ROWS`] × [`ROWS`] cosines in f32, of rows scaled to length 1 and rounded to f32; memory beside
-//! the embeddings is three blocks' worth a thread. Every block has its full size, whatever stands in rows that are left over, so
-//! that each cosine is summed in the same order wherever its rows stand: equal rows have equal cosines, and
-//! cos(i, j) is cos(j, i), to the last bit. Between machines with different instructions the last bit may
-//! differ.
+//! the embeddings is a block and [`ROWS`] rows of each side a thread. Every block has its full size, whatever
+//! stands in rows that are left over, so that each cosine is summed in the same order wherever its rows stand:
+//! equal rows have equal cosines, and cos(i, j) is cos(j, i), to the last bit. Between machines with different
+//! instructions the last bit may differ.
 
 use std::ops::Range;
 
@@ -63,4 +63,40 @@ pub(crate) fn blocks<S: Send>(
         }
         state
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should say so and stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cosine_does_not_depend_on_where_its_rows_stand() {
+        let mut state = 1_u32;
+        let mut number = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        for dim in [1, 3, 64, 300] {
+            let distinct: Vec<f32> = (0..7 * dim).map(|_| number()).collect();
+            let n = ROWS + 45;
+            let rows = (0..n * dim).map(|k| distinct[k % (7 * dim)]).collect();
+            let rows = Embeddings::new(rows, dim).unwrap();
+            let all = blocks(
+                &rows,
+                &rows,
+                |_, _| true,
+                |rows| vec![Vec::new(); rows.len()],
+                |found, block| {
+                    block.rows().zip(found).for_each(|((_, scores), found)| found.extend_from_slice(scores));
+                },
+            );
+            let all: Vec<Vec<f32>> = all.flatten().collect();
+            for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                assert_eq!(all[i][j].to_bits(), all[i % 7][j % 7].to_bits(), "{dim}: {i}, {j}");
+                assert_eq!(all[i][j].to_bits(), all[j][i].to_bits(), "{dim}: {i}, {j}");
+                assert!((f64::from(all[i][j]) - rows.cosine(i, j)).abs() < 1e-6);
+            }
+        }
+    }
 }

@@ -318,6 +318,8 @@ fn sets_that_cannot_be_judged_are_refused() {
     let pairs = Labelled::new(&four, &[1, 1, 2, 2]).unwrap();
     assert_eq!(leave_one_out(pairs, Ties::Against).unwrap().ranks, [3; 4]);
     assert_eq!(leave_one_out(pairs, Ties::InFavour).unwrap().ranks, [1; 4]);
+    assert_eq!(megaface(pairs, &four).unwrap().ranks, [1; 4]);
+    assert_eq!(ijb_1n(all_different, all_different, &[0.5]).unwrap().rates[0].2, 0.0);
     let open = open_set(mixed, Labelled::new(&four, &[1, 7, 7, 7]).unwrap()).unwrap();
     let unresolved = open.tpir_at_fpir(0.5, 1, Confidence::Ninety);
     assert_eq!(unresolved, Err(E::Unresolved { target: 0.5, needed: 20, found: 2 }));
