@@ -42,12 +42,18 @@
 
 pub mod array;
 mod atomic;
+pub mod augment;
+pub mod debian;
 mod eigen;
 pub mod embed;
 pub mod folder;
+pub mod fonts;
 pub mod glyphs;
+mod gz;
+pub mod idx;
 mod images;
 pub mod pca;
+mod seeded;
 
 pub use atomic::write_atomically;
 pub use embed::Embedding;
