@@ -43,18 +43,24 @@
 pub mod array;
 mod atomic;
 pub mod augment;
+pub mod dataset;
 pub mod debian;
 mod eigen;
 pub mod embed;
+mod findings;
 pub mod folder;
 pub mod fonts;
 pub mod glyphs;
 mod gz;
 pub mod idx;
 mod images;
+pub mod loader;
 pub mod pca;
 mod seeded;
+pub mod split;
 
 pub use atomic::write_atomically;
+pub use dataset::Dataset;
 pub use embed::Embedding;
+pub use findings::Findings;
 pub use images::{ImageSet, ImageSetError};
