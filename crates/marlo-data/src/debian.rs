@@ -2,6 +2,16 @@
 //!
 //! Needs the programs `apt-get` and `dpkg`, as Debian, Ubuntu and their like have them, and package lists
 //! (`apt-get update`).
+//!
+//! ```no_run
+//! use marlo_data::{dataset, debian};
+//!
+//! let missing = debian::fetch(&[debian::FASHION_MNIST], "data", |package| println!("fetching {package}"))?;
+//! assert!(missing.is_empty());
+//! let dataset = dataset::open(format!("data/{}", debian::FASHION_MNIST_FOLDER))?;
+//! assert_eq!((dataset.images.len(), dataset.test.map(|test| test.len())), (60_000, Some(10_000)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::fs;
 use std::io;

@@ -10,6 +10,11 @@ use std::path::{Path, PathBuf};
 
 /// Debian's packages of Japanese, and some Chinese, typefaces: type, pen, brush and display designs under
 /// free licences, each in the package's `usr/share/doc/*/copyright`.
+///
+/// Those of Debian 12, 261 MB to download, hold 120 font files with 129 faces. The benchmark keeps 33 typefaces
+/// and 2,816 characters: 92,928 images in a file of 17 MB. `cargo run -p marlo-data --example glyph_benchmark
+/// -- FONTS OUTPUT` fetches them, draws and says so; on two busy cores fetching and unpacking took 85 s, drawing
+/// 69 s.
 pub const PACKAGES: [&str; 38] = [
     "fonts-aoyagi-kouzan-t",
     "fonts-aoyagi-soseki",
