@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a folder with one folder an identity | [`folder`](mod@crate::folder): PNG, JPEG and PGM images |
 //! | a folder with `train` and `test` (or `val`), each as any other line | two parts |
-//! | a folder with `*-images-idx3-ubyte` and `*-labels-idx1-ubyte`, plain or `.gz` | [`idx`](crate::idx); `train` and `t10k` are two parts |
+//! | a folder with `*-images-idx3-ubyte` and `*-labels-idx1-ubyte`, plain or `.gz` | [`idx`]; `train` and `t10k` are two parts |
 //! | a folder with `images.npy` (`uint8`, N × height × width) and `labels.npy` (`int64`, N), perhaps `classes.txt` | NumPy's arrays; a line of `classes.txt` names a label |
 //! | a file of glyphs | [`glyphs`](crate::glyphs): the benchmark |
 //!
@@ -275,7 +275,9 @@ fn read_idx(path: &Path, names: &[String]) -> Result<Dataset, DatasetError> {
     stems.dedup();
     let (train, test) = match stems.as_slice() {
         [one] => (*one, None),
-        ["t10k" | "test", "train"] => ("train", Some(stems[0])),
+        [test, train] if train.ends_with("train") && (test.ends_with("t10k") || test.ends_with("test")) => {
+            (*train, Some(*test))
+        }
         _ => {
             let stems = stems.into_iter().map(str::to_owned).collect();
             return Err(DatasetError::Ambiguous { path: path.into(), stems });

@@ -175,6 +175,24 @@ fn the_benchmark_keeps_typefaces_and_characters_that_differ() {
 }
 
 #[test]
+fn a_font_that_promises_too_much_is_dropped() {
+    let dir = TempDir::new();
+    let mut bytes = font(&['一', '丁'], |_| vec![(0, 0), (0, 500), (500, 0)]);
+    // The number of groups in the table of characters, the first of the tables.
+    let groups = 12 + 6 * 16 + 12 + 12;
+    assert_eq!(bytes[groups..groups + 4], [0, 0, 0, 2]);
+    bytes[groups..groups + 4].fill(0xff);
+    fs::write(dir.join("a.ttf"), bytes).unwrap();
+    let BenchmarkError::TooFew { typefaces: 0, dropped, .. } =
+        benchmark::render(&[dir.join("a.ttf")], |_| ()).unwrap_err()
+    else {
+        panic!("nothing to draw")
+    };
+    // Which of the two depends on whether the parser's assertions are compiled.
+    assert!(matches!(dropped[0].reason, Reason::Unreadable(_) | Reason::TooFew { drawn: 0, .. }));
+}
+
+#[test]
 fn characters_are_drawn_in_the_middle_at_the_size_of_the_em() {
     let dir = TempDir::new();
     // Half the em wide, a quarter of it high, and one far larger than the em.

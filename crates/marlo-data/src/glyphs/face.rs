@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use ab_glyph::{Font, FontVec, GlyphId, PxScale, point};
@@ -48,8 +49,8 @@ impl Face {
     pub fn read(path: impl AsRef<Path>, index: u32) -> Result<Self, FaceError> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(|source| FaceError::Io { path: path.into(), source })?;
-        let font = FontVec::try_from_vec_and_index(bytes, index)
-            .map_err(|_| FaceError::NoFont { path: path.into(), index })?;
+        let font = guarded(|| FontVec::try_from_vec_and_index(bytes, index).ok())
+            .ok_or_else(|| FaceError::NoFont { path: path.into(), index })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = if index == 0 { stem.into_owned() } else { format!("{stem}#{index}") };
         Ok(Self { name, font })
@@ -61,11 +62,15 @@ impl Face {
     }
 
     /// A character as `side × side` pixels from 0 (no ink) to 15, row by row; nothing where the font
-    /// does not have it or draws nothing.
+    /// does not have it, draws nothing, or is damaged there.
     ///
     /// The em is 20/24 of the side, smaller where the ink would not fit; the middle of the outline is
     /// in the middle of the image; coverage is rounded to 16 greys.
     pub fn draw(&self, character: char, side: u8) -> Option<Vec<u8>> {
+        guarded(|| self.draw_whole(character, side))
+    }
+
+    fn draw_whole(&self, character: char, side: u8) -> Option<Vec<u8>> {
         let (font, id) = (&self.font, self.font.glyph_id(character));
         if id == GlyphId(0) {
             return None;
@@ -95,4 +100,11 @@ impl Face {
         });
         image.iter().any(|&ink| ink > 0).then_some(image)
     }
+}
+
+/// Runs what parses a font. The parser asserts, in debug builds, what damaged fonts do not keep; that is
+/// no reason to stop the program.
+fn guarded<T>(parse: impl FnOnce() -> Option<T>) -> Option<T> {
+    // Nothing that a panic leaves half done is used afterwards: fonts are only read.
+    catch_unwind(AssertUnwindSafe(parse)).ok().flatten()
 }
