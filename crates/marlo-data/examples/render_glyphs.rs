@@ -8,21 +8,17 @@
 //! look at: a row a typeface, a column a character. `fixtures/README.md` has the commands that fetch
 //! and unpack the packages, without root rights.
 //!
-//! Each character is drawn so that the em is 20 pixels, smaller where the ink would not fit, with the
-//! middle of its outline in the middle of the image; coverage is rounded to 16 greys. The program stops
-//! at a character that a font lacks or draws blank, at two typefaces that draw a character alike, and
+//! Each character is drawn as [`Face::draw`] does, with an em of 20 pixels. The program stops at a character that a font lacks or draws blank, at two typefaces that draw a character alike, and
 //! at two characters that a typeface draws alike.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
-use ab_glyph::{Font, FontVec, GlyphId, PxScale, point};
 use image::{GrayImage, Luma};
-use marlo_data::glyphs::GlyphFile;
+use marlo_data::glyphs::{Face, GlyphFile};
 
 const SIDE: usize = 24;
-const EM: f32 = 20.0;
 
 /// From level 1 of JIS X 0208, by stroke count (2 to 24), with some that are easily confused.
 const CHARACTERS: &str = "人入力大川山女土犬日水火木月手目田石糸竹羽車赤足雨金門海風星待持\
@@ -58,10 +54,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut pixels = Vec::new();
     for (name, file, face) in TYPEFACES {
         let path = Path::new(fonts).join("usr/share/fonts").join(file);
-        let bytes = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let font = FontVec::try_from_vec_and_index(bytes, face)?;
+        let font = Face::read(&path, face)?;
         for character in CHARACTERS.chars() {
-            let image = draw(&font, character).ok_or(format!("{name} has no {character}"))?;
+            let image = font.draw(character, SIDE as u8).ok_or(format!("{name} has no {character}"))?;
             pixels.extend(image);
         }
     }
@@ -79,36 +74,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         contact_sheet(&glyphs).save(sheet)?;
     }
     Ok(())
-}
-
-/// The character as 24 × 24 pixels of 16 greys, or nothing where the font does not have it.
-fn draw(font: &FontVec, character: char) -> Option<Vec<u8>> {
-    let id = font.glyph_id(character);
-    if id == GlyphId(0) {
-        return None;
-    }
-    let bounds = font.outline(id)?.bounds;
-    let extent = bounds.width().abs().max(bounds.height().abs());
-    let pixels_per_unit = (EM / font.units_per_em()?).min(SIDE as f32 / extent);
-
-    let middle = SIDE as f32 / 2.0;
-    let position = point(
-        middle - (bounds.min.x + bounds.max.x) / 2.0 * pixels_per_unit,
-        // Font units count upwards, pixels downwards.
-        middle + (bounds.min.y + bounds.max.y) / 2.0 * pixels_per_unit,
-    );
-    let scale = PxScale::from(pixels_per_unit * font.height_unscaled());
-    let glyph = font.outline_glyph(id.with_scale_and_position(scale, position))?;
-    let corner = glyph.px_bounds().min;
-    let mut image = vec![0; SIDE * SIDE];
-    glyph.draw(|x, y, coverage| {
-        let (x, y) = (x as i64 + corner.x as i64, y as i64 + corner.y as i64);
-        let inside = 0..SIDE as i64;
-        if inside.contains(&x) && inside.contains(&y) {
-            image[y as usize * SIDE + x as usize] = (coverage.clamp(0.0, 1.0) * 15.0).round() as u8;
-        }
-    });
-    Some(image)
 }
 
 /// Stops at blank images and at two images that are equal.

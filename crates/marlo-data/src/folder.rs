@@ -11,7 +11,8 @@
 //! (others are resized, whatever their proportions: crop first if that matters).
 //!
 //! Real folders hold stray files, so one bad file does not stop the reading: whatever cannot be read
-//! as PNG, JPEG or PGM is skipped, and [`Folder::skipped`] names each with the reason.
+//! as PNG, JPEG or PGM is skipped, and [`Folder::skipped`] names each with the reason. Files are decoded by
+//! all cores; the order is the same whatever their number.
 
 use std::cmp::Ordering;
 use std::fs;
@@ -21,7 +22,8 @@ use std::path::{Path, PathBuf};
 use std::str::Chars;
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageReader};
+use image::{DynamicImage, GrayImage, ImageReader, imageops};
+use rayon::prelude::*;
 
 use crate::{ImageSet, ImageSetError};
 
@@ -34,8 +36,23 @@ pub struct Folder {
     pub files: Vec<PathBuf>,
     /// How many images had another size than the first and were resized to it.
     pub resized: usize,
+    /// How many images have colours and were turned to grey.
+    pub coloured: usize,
+    /// The sizes of the images as they were, with the number of images of each: the first is the set's.
+    pub sizes: Vec<Size>,
     /// What was not read, and why.
     pub skipped: Vec<Skipped>,
+}
+
+/// A size that images of a folder had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The width, in pixels.
+    pub width: u32,
+    /// The height, in pixels.
+    pub height: u32,
+    /// The number of images that had it.
+    pub images: usize,
 }
 
 /// A file or a folder that was not read.
@@ -45,6 +62,19 @@ pub struct Skipped {
     pub path: PathBuf,
     /// Why, in words.
     pub reason: String,
+    /// What was skipped.
+    pub kind: SkippedKind,
+}
+
+/// What was skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkippedKind {
+    /// A file that should hold an image and could not be read as one, or a folder that could not be listed.
+    Unreadable,
+    /// An identity's folder without a readable image.
+    EmptyIdentity,
+    /// A file beside the identities' folders, or a folder inside one.
+    Stray,
 }
 
 /// Why a folder of images could not be read.
@@ -88,71 +118,72 @@ pub enum FolderError {
 pub fn read(path: impl AsRef<Path>) -> Result<Folder, FolderError> {
     let path = path.as_ref();
     let mut reader = Reader::default();
-    for entry in list(path).map_err(|source| FolderError::Io { path: path.into(), source })? {
-        if entry.is_dir() {
-            reader.identity(&entry);
-        } else {
-            reader.skip(&entry, "not in an identity's folder");
+    let entries = list(path).map_err(|source| FolderError::Io { path: path.into(), source })?;
+    for entries in entries.chunks(AT_A_TIME) {
+        let decoded: Vec<_> = entries.par_iter().map(|entry| decode_all(entry)).collect();
+        for (entry, files) in entries.iter().zip(decoded) {
+            match files {
+                Ok(files) => reader.identity(entry, files),
+                Err((kind, reason)) => reader.skip(entry, kind, reason),
+            }
         }
     }
     reader.finish(path)
 }
 
+/// The identities that are decoded at a time: enough for many cores, and few enough to hold twice.
+const AT_A_TIME: usize = 16;
+
 #[derive(Default)]
 struct Reader {
-    size: Option<(u32, u32)>,
     pixels: Vec<u8>,
     labels: Vec<i64>,
     names: Vec<String>,
     files: Vec<PathBuf>,
-    resized: usize,
+    coloured: usize,
+    sizes: Vec<Size>,
     skipped: Vec<Skipped>,
 }
 
 impl Reader {
-    fn identity(&mut self, folder: &Path) {
-        let files = match list(folder) {
-            Ok(files) => files,
-            Err(error) => return self.skip(folder, error.to_string()),
-        };
+    fn identity(&mut self, folder: &Path, files: Vec<File>) {
         let before = self.files.len();
-        for file in files {
-            if file.is_dir() {
-                self.skip(&file, "a folder inside an identity's folder");
-                continue;
-            }
-            match decode(&file) {
+        for (file, decoded) in files {
+            match decoded {
                 Ok(image) => self.add(file, image),
-                Err(reason) => self.skip(&file, reason),
+                Err((kind, reason)) => self.skip(&file, kind, reason),
             }
         }
         if self.files.len() == before {
-            self.skip(folder, "no readable image in it");
+            self.skip(folder, SkippedKind::EmptyIdentity, "no readable image in it");
         } else {
             let name = folder.file_name().unwrap_or(folder.as_os_str());
             self.names.push(name.to_string_lossy().into_owned());
         }
     }
 
-    fn add(&mut self, file: PathBuf, image: DynamicImage) {
-        let mut grey = DynamicImage::ImageLuma8(image.into_luma8());
-        let found = (grey.width(), grey.height());
-        let (width, height) = *self.size.get_or_insert(found);
-        if found != (width, height) {
-            grey = grey.resize_exact(width, height, FilterType::Triangle);
-            self.resized += 1;
+    fn add(&mut self, file: PathBuf, Decoded { mut grey, coloured }: Decoded) {
+        let (width, height) = grey.dimensions();
+        match self.sizes.iter_mut().find(|size| (size.width, size.height) == (width, height)) {
+            Some(size) => size.images += 1,
+            None => self.sizes.push(Size { width, height, images: 1 }),
         }
-        self.pixels.extend_from_slice(grey.as_bytes());
+        let first = self.sizes[0];
+        if (width, height) != (first.width, first.height) {
+            grey = imageops::resize(&grey, first.width, first.height, FilterType::Triangle);
+        }
+        self.coloured += usize::from(coloured);
+        self.pixels.extend_from_slice(&grey);
         self.labels.push(self.names.len() as i64);
         self.files.push(file);
     }
 
-    fn skip(&mut self, path: &Path, reason: impl Into<String>) {
-        self.skipped.push(Skipped { path: path.into(), reason: reason.into() });
+    fn skip(&mut self, path: &Path, kind: SkippedKind, reason: impl Into<String>) {
+        self.skipped.push(Skipped { path: path.into(), reason: reason.into(), kind });
     }
 
     fn finish(self, path: &Path) -> Result<Folder, FolderError> {
-        let Some((width, height)) = self.size.filter(|_| self.files.len() >= 2) else {
+        let Some(&size) = self.sizes.first().filter(|_| self.files.len() >= 2) else {
             return Err(FolderError::TooFew {
                 path: path.into(),
                 images: self.files.len(),
@@ -160,13 +191,51 @@ impl Reader {
                 skipped: self.skipped,
             });
         };
-        let images = ImageSet::new(width as usize, height as usize, self.pixels, self.labels, self.names)?;
-        Ok(Folder { images, files: self.files, resized: self.resized, skipped: self.skipped })
+        let (width, height) = (size.width as usize, size.height as usize);
+        let images = ImageSet::new(width, height, self.pixels, self.labels, self.names)?;
+        Ok(Folder {
+            resized: self.files.len() - size.images,
+            images,
+            files: self.files,
+            coloured: self.coloured,
+            sizes: self.sizes,
+            skipped: self.skipped,
+        })
     }
 }
 
+/// An image in grey, and whether it was so in the file.
+struct Decoded {
+    grey: GrayImage,
+    coloured: bool,
+}
+
+/// Why something is no image.
+type NoImage = (SkippedKind, String);
+
+/// A file and what it holds.
+type File = (PathBuf, Result<Decoded, NoImage>);
+
+/// The files of an identity's folder, decoded, in natural order of their names.
+fn decode_all(folder: &Path) -> Result<Vec<File>, NoImage> {
+    if !folder.is_dir() {
+        return Err((SkippedKind::Stray, "not in an identity's folder".into()));
+    }
+    let files = list(folder).map_err(|error| (SkippedKind::Unreadable, error.to_string()))?;
+    Ok(files.into_par_iter().map(|file| (file.clone(), decode(&file))).collect())
+}
+
+/// A file as an image.
+fn decode(file: &Path) -> Result<Decoded, NoImage> {
+    if file.is_dir() {
+        return Err((SkippedKind::Stray, "a folder inside an identity's folder".into()));
+    }
+    let image = open(file).map_err(|reason| (SkippedKind::Unreadable, reason))?;
+    Ok(Decoded { coloured: image.color().has_color(), grey: image.into_luma8() })
+}
+
 /// An image by what it holds, whatever its name ends in.
-fn decode(file: &Path) -> Result<DynamicImage, String> {
+fn open(file: &Path) -> Result<DynamicImage, String> {
     let bytes = fs::File::open(file).map_err(|error| error.to_string())?;
     let reader = ImageReader::new(io::BufReader::new(bytes))
         .with_guessed_format()
@@ -182,7 +251,7 @@ fn decode(file: &Path) -> Result<DynamicImage, String> {
 }
 
 /// What a folder holds, in natural order of the names.
-fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     entries.sort_by(|a, b| natural(&name(a), &name(b)).then_with(|| a.cmp(b)));

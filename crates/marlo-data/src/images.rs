@@ -1,5 +1,7 @@
 //! Grey images of one size, each with the class it belongs to.
 
+use std::collections::HashMap;
+
 /// Grey images of one size with their labels.
 ///
 /// Labels are `0..classes`, in the order of the class names, and each class has at least one image.
@@ -70,6 +72,13 @@ impl ImageSet {
         self.pixels.chunks_exact(self.width * self.height)
     }
 
+    /// The pixels of one image: `height × width` bytes, row by row; nothing where there is no such image.
+    pub fn image(&self, index: usize) -> Option<&[u8]> {
+        let size = self.width * self.height;
+        let start = index.checked_mul(size)?;
+        self.pixels.get(start..start.checked_add(size)?)
+    }
+
     /// The class of each image.
     pub fn labels(&self) -> &[i64] {
         &self.labels
@@ -79,6 +88,55 @@ impl ImageSet {
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
+
+    /// The number of images of each class, in the order of the class names.
+    pub fn counts(&self) -> Vec<usize> {
+        let mut counts = vec![0; self.class_names.len()];
+        self.classes().for_each(|class| counts[class] += 1);
+        counts
+    }
+
+    /// The class of each image, as an index into the class names.
+    pub(crate) fn classes(&self) -> impl Iterator<Item = usize> {
+        // The labels are classes, by the set's construction.
+        self.labels.iter().map(|&label| label as usize)
+    }
+
+    /// The images of the given numbers, in that order; classes that have none left are left out and the
+    /// labels renumbered, in the order of the class names.
+    ///
+    /// # Errors
+    /// [`ImageSetError::NoSuchImage`] where a number is not below the number of images.
+    pub fn select(&self, indices: &[usize]) -> Result<Self, ImageSetError> {
+        let mut pixels = Vec::with_capacity(indices.len() * self.width * self.height);
+        let mut classes = Vec::with_capacity(indices.len());
+        for &index in indices {
+            let image = self.image(index);
+            pixels.extend(image.ok_or(ImageSetError::NoSuchImage { index, images: self.len() })?);
+            classes.push(self.labels[index]);
+        }
+        let (labels, used) = renumber(&classes);
+        let class_names = used.iter().map(|&class| self.class_names[class as usize].clone()).collect();
+        Self::new(self.width, self.height, pixels, labels, class_names)
+    }
+
+    /// The label that each image has among other class names; nothing where its class is not one of them.
+    ///
+    /// So a test set's images find their classes in a head that was trained on another set.
+    pub fn labels_among(&self, class_names: &[String]) -> Vec<Option<i64>> {
+        let places: HashMap<&str, i64> = class_names.iter().map(String::as_str).zip(0..).collect();
+        let among: Vec<_> = self.class_names.iter().map(|name| places.get(name.as_str()).copied()).collect();
+        self.classes().map(|class| among[class]).collect()
+    }
+}
+
+/// Labels counted from 0 without gaps, and the label that each stood for, in rising order.
+pub(crate) fn renumber(labels: &[i64]) -> (Vec<i64>, Vec<i64>) {
+    let mut used = labels.to_vec();
+    used.sort_unstable();
+    used.dedup();
+    let places: HashMap<i64, i64> = used.iter().copied().zip(0..).collect();
+    (labels.iter().map(|label| places[label]).collect(), used)
 }
 
 /// Pixels, labels and class names that do not belong together.
@@ -109,6 +167,14 @@ pub enum ImageSetError {
         label: i64,
         /// The number of class names.
         classes: usize,
+    },
+    /// An image that is not there.
+    #[error("no image {index}: there are {images}, counted from 0")]
+    NoSuchImage {
+        /// The number asked for.
+        index: usize,
+        /// The number of images.
+        images: usize,
     },
     /// A class without images.
     #[error("class {name:?} has no image; leave its name out")]

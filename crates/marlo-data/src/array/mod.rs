@@ -1,7 +1,7 @@
 //! Arrays on disk: NumPy's `.npy` (one array) and `.npz` (a zip file of named `.npy` entries).
 //!
 //! In: a path. Out: an [`Array`], always in C order (the last index runs fastest), whatever order the
-//! file had. Three kinds of number are read, `float32`, `float64` and `int64`, in either byte order;
+//! file had. Four kinds of number are read, `float32`, `float64`, `int64` and `uint8`, in either byte order;
 //! any other is an error that says how to convert it, as a silent conversion could hide a mistake.
 //! Files are written in C order and little-endian, and atomically: a reader never sees half a file.
 
@@ -70,7 +70,7 @@ impl Real {
     }
 }
 
-/// A kind of number that can be read and written: `f32`, `f64` or `i64`.
+/// A kind of number that can be read and written: `f32`, `f64`, `u8` or `i64`.
 pub trait Element: npyz::Deserialize + npyz::AutoSerialize + Copy + sealed::Sealed {
     /// NumPy's name of the kind, such as `float32`.
     const DTYPE: &'static str;
@@ -82,6 +82,9 @@ impl Element for f32 {
 impl Element for f64 {
     const DTYPE: &'static str = "float64";
 }
+impl Element for u8 {
+    const DTYPE: &'static str = "uint8";
+}
 impl Element for i64 {
     const DTYPE: &'static str = "int64";
 }
@@ -90,6 +93,7 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for f32 {}
     impl Sealed for f64 {}
+    impl Sealed for u8 {}
     impl Sealed for i64 {}
 }
 
