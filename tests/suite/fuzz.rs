@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use arbtest::arbitrary::{Result, Unstructured};
+use arbtest::arbitrary::{Error, Result, Unstructured};
 use arbtest::arbtest;
 use marlo::eval::{Batch, Dual, evaluate, on_border};
 use marlo::formula::{Style, gradient};
@@ -156,6 +156,10 @@ fn batch(loss: &Loss, u: &mut Unstructured) -> Result<Batch<f64>> {
             let found: f64 = values.iter().sum();
             let share = if found > 1e-300 && found < 1e300 { sum / found } else { 0.0 };
             values.iter_mut().for_each(|x| *x = if share > 0.0 { *x * share } else { sum / length as f64 });
+            // So few values may not reach that sum at all.
+            if values.iter().any(|x| !(input.low..=input.high).contains(x)) {
+                return Err(Error::IncorrectFormat);
+            }
         }
         vectors.push((input.name.clone(), values));
     }

@@ -174,6 +174,20 @@ pub fn open(path: impl AsRef<Path>) -> Result<Dataset, DatasetError> {
     Ok(dataset)
 }
 
+/// The glyphs that ship with this crate, see [`glyphs`](crate::glyphs).
+///
+/// # Errors
+/// None, as long as the shipped file is whole.
+pub fn shipped() -> Result<Dataset, DatasetError> {
+    let wrong = |source| DatasetError::Glyphs { path: "the shipped glyphs".into(), source };
+    let file = crate::glyphs::file().map_err(wrong)?;
+    let source =
+        format!("{} kanji in {} typefaces, shipped with marlo", file.characters.len(), file.typefaces.len());
+    let mut dataset = Dataset::plain(file.to_images().map_err(wrong)?, None, source);
+    dataset.hash = hash(&dataset);
+    Ok(dataset)
+}
+
 impl Dataset {
     /// What makes the set doubtful for training: to warn by, or to refuse by.
     pub fn findings(&self) -> Findings {

@@ -1,6 +1,7 @@
 //! Convolution for dfdx, whose own needs a nightly compiler: images unfold into rows of patches, which dfdx multiplies.
 
 use dfdx::prelude::*;
+use dfdx::tensor::CpuError;
 
 use crate::fused::flow_by;
 use crate::{DfdxError, Element};
@@ -29,13 +30,16 @@ impl Window {
     }
 }
 
+/// Images, (B, H, W, c).
+pub type Images<E, T = NoneTape> = Tensor<(usize, usize, usize, usize), E, Cpu, T>;
+
 /// Unfolds images (B, H, W, c) into patches (B·H'·W', side·side·c): row by row the window's places, in each row the window's
 /// pixels with their channels. Times a matrix (side·side·c, c') that is a convolution, (B, H', W', c').
 ///
 /// # Errors
 /// When the window is larger than the image with its frame, or its stride is 0.
 pub fn unfold<E: Element, T: Tape<E, Cpu>>(
-    images: Tensor<(usize, usize, usize, usize), E, Cpu, T>,
+    images: Images<E, T>,
     window: Window,
 ) -> Result<Tensor<(usize, usize), E, Cpu, T>, DfdxError> {
     let (images, mut tape) = images.try_contiguous()?.split_tape();
@@ -132,46 +136,103 @@ where
     }
 }
 
-impl<const P: usize, const OUT: usize, E: Element, T: Tape<E, Cpu>>
-    Module<Tensor<(usize, usize, usize, usize), E, Cpu, T>> for Conv<P, OUT, E>
+impl<const P: usize, const OUT: usize, E: Element> Conv<P, OUT, E>
 where
     Cpu: Device<E>,
 {
-    type Output = Tensor<(usize, usize, usize, usize), E, Cpu, T>;
-    type Error = DfdxError;
-
-    fn try_forward(
-        &self,
-        images: Tensor<(usize, usize, usize, usize), E, Cpu, T>,
-    ) -> Result<Self::Output, DfdxError> {
-        let (batch, height, width, _) = *images.shape();
+    /// Convolved images, (B, H', W', c').
+    ///
+    /// # Errors
+    /// When the window is larger than the image with its frame, or images have another number of channels.
+    pub fn apply<T: Tape<E, Cpu>>(&self, images: Images<E, T>) -> Result<Images<E, T>, DfdxError> {
+        let (batch, height, width, channels) = *images.shape();
+        let wrong = || DfdxError::Patch { rows: P, side: self.window.side };
+        if self.window.side * self.window.side * channels != P {
+            return Err(wrong());
+        }
         let places = |pixels| self.window.places(pixels).unwrap_or(0);
         let shape = (batch, places(height), places(width), OUT);
         let patches = unfold(images, self.window)?;
         let rows = patches.shape().0;
-        if patches.shape().1 != P {
-            return Err(DfdxError::Patch { rows: P, side: self.window.side });
-        }
-        let patches = patches
-            .try_realize::<(usize, Const<P>)>()
-            .map_err(|_| DfdxError::Patch { rows: P, side: self.window.side })?;
+        let patches = patches.try_realize::<(usize, Const<P>)>().map_err(|_| wrong())?;
         let bias = self.bias.retaped::<T>().try_broadcast_like(&(rows, Const::<OUT>))?;
         Ok(patches.try_matmul(self.weight.clone())?.try_add(bias)?.try_reshape_like(&shape)?)
     }
 }
 
-impl<const P: usize, const OUT: usize, E: Element, T: Tape<E, Cpu>>
-    ModuleMut<Tensor<(usize, usize, usize, usize), E, Cpu, T>> for Conv<P, OUT, E>
+/// What dfdx's modules can say of an error: [`Conv::apply`] says more.
+fn plain(error: DfdxError) -> CpuError {
+    match error {
+        DfdxError::Tensor(error) => error,
+        _ => CpuError::WrongNumElements,
+    }
+}
+
+impl<const P: usize, const OUT: usize, E: Element, T: Tape<E, Cpu>> Module<Images<E, T>> for Conv<P, OUT, E>
 where
     Cpu: Device<E>,
 {
-    type Output = Tensor<(usize, usize, usize, usize), E, Cpu, T>;
-    type Error = DfdxError;
+    type Output = Images<E, T>;
+    type Error = CpuError;
 
-    fn try_forward_mut(
-        &mut self,
-        images: Tensor<(usize, usize, usize, usize), E, Cpu, T>,
-    ) -> Result<Self::Output, DfdxError> {
+    fn try_forward(&self, images: Images<E, T>) -> Result<Self::Output, CpuError> {
+        self.apply(images).map_err(plain)
+    }
+}
+
+impl<const P: usize, const OUT: usize, E: Element, T: Tape<E, Cpu>> ModuleMut<Images<E, T>>
+    for Conv<P, OUT, E>
+where
+    Cpu: Device<E>,
+{
+    type Output = Images<E, T>;
+    type Error = CpuError;
+
+    fn try_forward_mut(&mut self, images: Images<E, T>) -> Result<Self::Output, CpuError> {
         self.try_forward(images)
+    }
+}
+
+impl<const P: usize, const OUT: usize, E: Element> TensorCollection<E, Cpu> for Conv<P, OUT, E>
+where
+    Cpu: Device<E>,
+{
+    /// Weight and bias, without the window.
+    type To<E2: Dtype, D2: Device<E2>> = (Tensor<Rank2<P, OUT>, E2, D2>, Tensor<Rank1<OUT>, E2, D2>);
+
+    fn iter_tensors<V: ModuleVisitor<Self, E, Cpu>>(
+        visitor: &mut V,
+    ) -> Result<Option<Self::To<V::E2, V::D2>>, V::Err> {
+        // Resetting would need random numbers, which a visitor has not: the weights stay.
+        let kept = || TensorOptions::reset_with(|_| Ok(()));
+        visitor.visit_fields(
+            (
+                Self::tensor("weight", |s| &s.weight, |s| &mut s.weight, kept()),
+                Self::tensor("bias", |s| &s.bias, |s| &mut s.bias, TensorOptions::reset_to_zeros()),
+            ),
+            |both| both,
+        )
+    }
+}
+
+/// Images (B, H, W, c) as rows of F = H·W·c values: what stands between convolutions and a matrix.
+#[derive(Copy, Clone, Debug, Default)]
+pub struct Flatten<const F: usize>;
+
+impl<const F: usize> ZeroSizedModule for Flatten<F> {}
+
+impl<const F: usize, E: Element, T: Tape<E, Cpu>> Module<Images<E, T>> for Flatten<F>
+where
+    Cpu: Device<E>,
+{
+    type Output = Tensor<(usize, Const<F>), E, Cpu, T>;
+    type Error = CpuError;
+
+    fn try_forward(&self, images: Images<E, T>) -> Result<Self::Output, CpuError> {
+        let (batch, height, width, channels) = *images.shape();
+        if height * width * channels != F {
+            return Err(CpuError::WrongNumElements);
+        }
+        images.try_reshape_like(&(batch, Const::<F>))
     }
 }

@@ -19,10 +19,6 @@ use crate::fused::flow;
 use crate::progress::{Progress, STATES};
 use crate::{DfdxError, Element};
 
-/// The deviation of the weights at the start. Only their directions matter to a cosine, but the shorter they are, the faster
-/// they turn: 0.01 is the published implementations' (insightface, `arcface_torch`).
-pub const DEVIATION: f64 = 0.01;
-
 /// A head with its class weights: embeddings (B, d) and labels in, the loss of the batch out.
 ///
 /// A dfdx module, forward and backward through the fused native kernels; embeddings and weights need not have length 1. The
@@ -67,7 +63,8 @@ impl<C: Dim, D: Dim, E: Element + Real> Clone for MarginHead<C, D, E> {
 }
 
 impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
-    /// A head for a loss, with normal weights of that seed; `given` sets hyperparameters over their defaults. `classes`
+    /// A head for a loss, with normal weights of that seed and of length 1 on average: only their directions matter to a cosine,
+    /// but the shorter they are, the faster they turn. `given` sets hyperparameters over their defaults. `classes`
     /// counts rows of weights: with K centres a class it is C·K.
     ///
     /// # Errors
@@ -108,7 +105,8 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
         let builder = Head::builder(loss).classes(classes.size() / centres).dim(dim.size());
         let head = change(builder.program(RowProgram::by(loss, &by))).build()?;
         let shape = (classes, dim);
-        let weight = Cpu::default().try_tensor_from_vec(normal(shape.num_elements(), seed), shape)?;
+        let weight =
+            Cpu::default().try_tensor_from_vec(normal(shape.num_elements(), shape.1.size(), seed), shape)?;
         Ok(MarginHead {
             weight,
             seed,
@@ -342,11 +340,12 @@ fn physical<S: Shape, E: Element>(tensor: &Tensor<S, E, Cpu>) -> Vec<E> {
     values
 }
 
-/// Numbers from N(0, [`DEVIATION`]²).
-fn normal<E: Real>(count: usize, seed: u64) -> Vec<E> {
+/// Numbers from N(0, 1/d).
+fn normal<E: Real>(count: usize, dim: usize, seed: u64) -> Vec<E> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let values = Normal::new(0.0, DEVIATION)
+    let deviation = (dim.max(1) as f64).sqrt().recip();
+    let values = Normal::new(0.0, deviation)
         .map(|normal| (0..count).map(|_| Real::from_f64(normal.sample(&mut random))).collect());
-    // The deviation is a constant above 0.
+    // The deviation is above 0, so there is such a distribution.
     values.unwrap_or_default()
 }

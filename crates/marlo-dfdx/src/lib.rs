@@ -50,7 +50,7 @@ use marlo_native::NativeError;
 use safetensors::SafeTensorError;
 
 pub use fused::{Fused, NamedTensor};
-pub use head::{DEVIATION, MarginHead};
+pub use head::MarginHead;
 pub use lower::{autodiff, autodiff_by};
 pub use progress::Progress;
 pub use runtime::{RuntimeAdam, RuntimeSgd};

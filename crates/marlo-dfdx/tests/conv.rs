@@ -164,5 +164,5 @@ fn what_does_not_fit_is_named() {
     assert!(matches!(unfold(images(), still), Err(DfdxError::Window { .. })));
     assert!(matches!(Conv::<20, 2, f64>::new(&Cpu::default(), WINDOW), Err(DfdxError::Patch { .. })));
     let conv: Conv<18, 2, f64> = Conv::new(&Cpu::default(), WINDOW).expect("18 is 3 · 3 · 2");
-    assert!(matches!(conv.try_forward(images()), Err(DfdxError::Patch { .. })));
+    assert!(matches!(conv.apply(images()), Err(DfdxError::Patch { .. })));
 }

@@ -58,7 +58,7 @@ impl Axis {
     }
 
     /// An axis with room for all the values, beginning and ending a little beyond them.
-    pub(crate) fn around(label: Label, values: impl Iterator<Item = f64>) -> Axis {
+    pub fn around(label: Label, values: impl Iterator<Item = f64>) -> Axis {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let (low, high) = if low.is_finite() && high.is_finite() { (low, high) } else { (0.0, 1.0) };
         // Not so flat that rounding becomes a mountain range.

@@ -147,6 +147,9 @@ pub enum TrainError {
         /// What it has.
         found: String,
     },
+    /// Nobody reads what is printed.
+    #[error("the output was closed")]
+    Closed,
     /// Tensors that make no file.
     #[error("the model can't be written: {0}")]
     Tensors(#[from] SafeTensorError),

@@ -29,13 +29,17 @@ pub mod agree;
 pub mod backend;
 pub mod bench;
 pub mod native;
+pub mod recognition;
 pub mod sample;
 pub mod state;
 pub mod verify;
 
 pub use backend::{Backend, Outcome};
 pub use marlo_data as data;
+pub use marlo_dfdx as dfdx;
 pub use marlo_ir::{build, eval, formula, graph, kind, loss, op, schedule, setting, shape, typed};
+pub use marlo_judge as judging;
 pub use marlo_lang::{self as lang, compile};
 pub use marlo_specs as specs;
+pub use marlo_train as train;
 pub use marlo_wgsl as wgsl;

@@ -3,7 +3,9 @@
 mod agree;
 mod bench;
 mod check;
+mod compare;
 mod compile;
+mod data;
 mod derive;
 mod embed;
 mod equiv;
@@ -16,6 +18,8 @@ mod list;
 mod plot;
 mod run;
 mod spec;
+mod test;
+mod train;
 mod verify;
 
 use std::process::ExitCode;
@@ -59,6 +63,14 @@ enum Command {
     Plot(plot::Args),
     /// List the shipped losses
     List,
+    /// Train a recognition model with a loss
+    Train(train::Args),
+    /// Judge a model on identities that it has not seen
+    Test(test::Args),
+    /// Train several losses under one plan, and show how they did
+    Compare(compare::Args),
+    /// Make or fetch benchmarks
+    Data(data::Args),
     /// Turn a folder of images into embeddings and cosines
     Embed(embed::Args),
     /// Explain a command or a topic
@@ -88,6 +100,10 @@ pub(crate) fn main() -> ExitCode {
         Command::Equiv(args) => equiv::run(&args),
         Command::Plot(args) => plot::run(&args),
         Command::List => list::run(),
+        Command::Train(args) => train::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Embed(args) => embed::run(&args),
         Command::Help(args) => help::run(&args),
     };

@@ -1,0 +1,225 @@
+//! A comparison as one page of HTML: no file beside it, no script, nothing from the network.
+
+use marlo_ir::formula::{Formulas, Style};
+use marlo_plot::{Axis, Chart, Content, Curve, Label, Plot, Theme};
+
+use super::compare::Contestant;
+use super::summary::{Mean, means};
+
+/// What stands at the head of the page.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The command that makes the page.
+    pub command: String,
+    /// Names and values: the data and their hash, the plan, the seeds, the machine, the time it took.
+    pub table: Vec<(String, String)>,
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+    table{border-collapse:collapse;margin:1rem 0;font-size:.9rem;display:block;overflow-x:auto}\
+    th,td{padding:.3rem .7rem;border-bottom:1px solid #8884;text-align:right;white-space:nowrap}\
+    th:first-child,td:first-child{text-align:left}td.best{font-weight:600}\
+    pre{overflow-x:auto;background:#8881;padding:.7rem}svg{max-width:100%;height:auto}\
+    math{display:block;margin:.4rem 0}figure{margin:1.5rem 0}:root{color-scheme:light dark}";
+
+/// The page.
+pub fn html(facts: &Facts, contestants: &[Contestant]) -> String {
+    let mut body = String::from("<h1>Losses compared</h1>\n");
+    body += &format!("<pre>{}</pre>\n<table>\n", escape(&facts.command));
+    for (name, value) in &facts.table {
+        body += &format!("<tr><td>{}</td><td>{}</td></tr>\n", escape(name), escape(value));
+    }
+    body += "</table>\n<h2>Results</h2>\n";
+    body += &table(contestants);
+    body += "<p>Means over seeds, with the half width of their 95 % interval. The best mean of a column is bold; where intervals \
+             overlap, that says little.</p>\n";
+    for refused in
+        contestants.first().and_then(|one| one.runs.first()).iter().flat_map(|run| &run.judged.refused)
+    {
+        body += &format!("<p>Not reported: {}.</p>\n", escape(refused));
+    }
+    for (title, plot) in figures(contestants) {
+        body += &format!("<figure id=\"{title}\">{}</figure>\n", plot.svg(Theme::Auto));
+    }
+    body += "<h2>Embeddings in the plane</h2>\n<p>The network trained once more, with embeddings of length two, on a few identities: \
+             each colour is one.</p>\n";
+    for one in contestants {
+        body += &format!(
+            "<figure id=\"plane-{}\">{}</figure>\n",
+            escape(&one.entrant.loss.name),
+            picture(one).svg(Theme::Auto)
+        );
+    }
+    body += "<h2>Formulas</h2>\n";
+    for one in contestants {
+        let math = Formulas::of(&one.entrant.loss).print(Style::MathMl);
+        body += &format!("<h3>{}</h3>\n<div class=\"formulas\">{math}</div>\n", escape(&name(one)));
+    }
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Losses compared</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    )
+}
+
+/// A loss with its settings.
+pub fn name(one: &Contestant) -> String {
+    let set: Vec<String> =
+        one.entrant.given.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    match set.is_empty() {
+        true => one.entrant.loss.name.clone(),
+        false => format!("{} ({})", one.entrant.loss.name, set.join(", ")),
+    }
+}
+
+fn table(contestants: &[Contestant]) -> String {
+    let rows: Vec<_> = contestants.iter().map(|one| means(&one.runs)).collect();
+    let Some(first) = rows.first() else { return String::new() };
+    let mut text = String::from("<table id=\"results\">\n<tr><th>loss</th>");
+    for (measure, _) in first {
+        text += &format!("<th>{}</th>", escape(&measure.name));
+    }
+    text += "</tr>\n";
+    for (one, row) in contestants.iter().zip(&rows) {
+        text += &format!("<tr><td>{}</td>", escape(&name(one)));
+        for (at, (measure, mean)) in row.iter().enumerate() {
+            let others = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.1.mean);
+            let is_best = match measure.more_is_better {
+                Some(true) => others.fold(f64::MIN, f64::max) == mean.mean,
+                Some(false) => others.fold(f64::MAX, f64::min) == mean.mean,
+                None => false,
+            };
+            let class = if is_best { " class=\"best\"" } else { "" };
+            text += &format!("<td{class}>{}</td>", escape(&measure.show(*mean)));
+        }
+        text += "</tr>\n";
+    }
+    text + "</table>\n"
+}
+
+fn figures(contestants: &[Contestant]) -> Vec<(&'static str, Plot)> {
+    vec![
+        (
+            "roc",
+            chart("ROC, all pairs", ("log₁₀ of the false accept rate", "true accept rate"), contestants, roc),
+        ),
+        ("cmc", chart("CMC, each image among all others", ("rank", "share found"), contestants, cmc)),
+        (
+            "loss",
+            chart("Learning curve", ("epoch", "loss, relative to the first epoch"), contestants, |one| {
+                by_epoch(one, |epoch, first| epoch.loss / first.loss)
+            }),
+        ),
+        (
+            "angle",
+            chart("Angle to the own class vector", ("epoch", "degrees"), contestants, |one| {
+                by_epoch(one, |epoch, _| epoch.target_angle)
+            }),
+        ),
+        (
+            "nearer",
+            chart("Other classes that are nearer than the own one", ("epoch", "share"), contestants, |one| {
+                by_epoch(one, |epoch, _| epoch.nearer)
+            }),
+        ),
+        (
+            "masked",
+            chart("Classes that the mask picks", ("epoch", "share"), contestants, |one| {
+                by_epoch(one, |epoch, _| epoch.masked.unwrap_or(f64::NAN))
+            }),
+        ),
+        (
+            "target",
+            chart(
+                "Angles of training images to their class vector",
+                ("degrees", "share"),
+                contestants,
+                |one| by_degree(one.runs.first().map(|run| run.angles.target.as_slice()).unwrap_or_default()),
+            ),
+        ),
+        (
+            "others",
+            chart(
+                "Angles of training images to other class vectors",
+                ("degrees", "share"),
+                contestants,
+                |one| by_degree(one.runs.first().map(|run| run.angles.others.as_slice()).unwrap_or_default()),
+            ),
+        ),
+    ]
+}
+
+fn chart(
+    title: &str,
+    (x, y): (&str, &str),
+    contestants: &[Contestant],
+    of: impl Fn(&Contestant) -> Vec<(f64, f64)>,
+) -> Plot {
+    let curves: Vec<Curve> = contestants
+        .iter()
+        .map(|one| {
+            (one, of(one).into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).collect::<Vec<_>>())
+        })
+        .filter(|(_, points)| points.len() > 1)
+        .map(|(one, points)| curve(name(one), vec![points]))
+        .collect();
+    plot(title, (x, y), false, curves)
+}
+
+fn curve(name: String, pieces: Vec<Vec<(f64, f64)>>) -> Curve {
+    Curve { name, detail: Label::plain(""), pieces, borders: Vec::new(), region: Vec::new() }
+}
+
+fn plot(title: &str, (x, y): (&str, &str), square: bool, curves: Vec<Curve>) -> Plot {
+    let points = || curves.iter().flat_map(|curve| curve.pieces.iter().flatten().copied());
+    let notes = if curves.is_empty() { vec![Label::plain("no loss here has any")] } else { Vec::new() };
+    let axis = |label: &str, of: fn((f64, f64)) -> f64| Axis::around(Label::plain(label), points().map(of));
+    let (x, y) = (axis(x, |point| point.0), axis(y, |point| point.1));
+    Plot { title: Label::plain(title), notes, content: Content::Chart(Chart { x, y, square, curves }) }
+}
+
+/// The curve of the first seed, over the logarithm of the false accept rate.
+fn roc(one: &Contestant) -> Vec<(f64, f64)> {
+    let Some(run) = one.runs.first() else { return Vec::new() };
+    let roc = &run.judged.roc;
+    let shown = roc.points().iter().map(|&point| (roc.far(point).log10(), roc.tar(point)));
+    shown.filter(|point| point.0.is_finite()).collect()
+}
+
+fn cmc(one: &Contestant) -> Vec<(f64, f64)> {
+    let Some(run) = one.runs.first() else { return Vec::new() };
+    run.judged.cmc.curve(20).into_iter().zip(1..).map(|(rate, rank)| (f64::from(rank), rate)).collect()
+}
+
+/// Means over seeds, for each epoch.
+fn by_epoch(
+    one: &Contestant,
+    of: impl Fn(&marlo_train::Epoch, &marlo_train::Epoch) -> f64,
+) -> Vec<(f64, f64)> {
+    let epochs = one.runs.first().map_or(0, |run| run.history.len());
+    (0..epochs)
+        .filter_map(|at| {
+            let values =
+                one.runs.iter().filter_map(|run| Some(of(run.history.get(at)?, run.history.first()?)));
+            Mean::of(&values.collect::<Vec<f64>>()).map(|mean| ((at + 1) as f64, mean.mean))
+        })
+        .collect()
+}
+
+fn by_degree(shares: &[f64]) -> Vec<(f64, f64)> {
+    shares.iter().enumerate().map(|(degree, share)| (degree as f64 + 0.5, *share)).collect()
+}
+
+/// Embeddings of length two: a point is a short line.
+fn picture(one: &Contestant) -> Plot {
+    let size = one.picture.iter().flatten().fold(1e-6, |size: f64, (x, y)| size.max(x.abs()).max(y.abs()));
+    let dot = 0.008 * size;
+    let curves = one.picture.iter().enumerate().map(|(at, places)| {
+        let pieces = places.iter().map(|&(x, y)| vec![(x - dot, y), (x + dot, y)]).collect();
+        curve(format!("identity {}", at + 1), pieces)
+    });
+    plot(&name(one), ("first value", "second value"), true, curves.collect())
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
