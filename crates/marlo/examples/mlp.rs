@@ -31,7 +31,7 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut network = device.build_module::<Network, f32>();
     let config = SgdConfig { lr: 0.01, momentum: Some(Momentum::Classic(0.9)), ..SgdConfig::default() };
     let (mut sgd, mut head_sgd) = (Sgd::new(&network, config), RuntimeSgd::new(config));
-    for _ in 0..100 {
+    for _ in 0..200 {
         let value = head.apply(network.forward(train.leaky_trace()), &labels)?;
         let mut gradients = value.backward();
         sgd.update(&mut network, &gradients)?;
