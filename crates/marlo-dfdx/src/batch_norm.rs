@@ -6,6 +6,9 @@ use marlo_ir::eval::Scalar;
 use crate::fused::flow_by;
 use crate::{DfdxError, Element};
 
+/// Rows, (N, c).
+pub type Rows<E, T = NoneTape> = Tensor<(usize, usize), E, Cpu, T>;
+
 /// What is added to a variance.
 pub const EPSILON: f64 = 1e-5;
 
@@ -61,10 +64,10 @@ impl Statistics {
 /// # Errors
 /// When γ or β has another number of channels.
 pub fn batch_norm<E: Element, T: Tape<E, Cpu>>(
-    x: Tensor<(usize, usize), E, Cpu, T>,
+    x: Rows<E, T>,
     gamma: &Tensor<(usize,), E, Cpu>,
     beta: &Tensor<(usize,), E, Cpu>,
-) -> Result<(Tensor<(usize, usize), E, Cpu, T>, Statistics), DfdxError> {
+) -> Result<(Rows<E, T>, Statistics), DfdxError> {
     let (x, mut tape) = x.try_contiguous()?.split_tape();
     let (rows, channels) = *x.shape();
     let values = values(&x);
@@ -104,11 +107,11 @@ pub fn batch_norm<E: Element, T: Tape<E, Cpu>>(
 /// # Errors
 /// When γ, β or the statistics have another number of channels.
 pub fn normalise<E: Element>(
-    x: Tensor<(usize, usize), E, Cpu>,
+    x: Rows<E>,
     gamma: &Tensor<(usize,), E, Cpu>,
     beta: &Tensor<(usize,), E, Cpu>,
     statistics: &Statistics,
-) -> Result<Tensor<(usize, usize), E, Cpu>, DfdxError> {
+) -> Result<Rows<E>, DfdxError> {
     let x = x.try_contiguous()?;
     let channels = x.shape().1;
     same("mean", statistics.mean.len(), channels)?;
@@ -139,11 +142,11 @@ fn each<E: Element>(rows: &[E], channels: usize, of: impl Fn(f64, usize) -> f64)
 
 /// γ·n + β
 fn scaled<E: Element>(
-    like: &Tensor<(usize, usize), E, Cpu>,
+    like: &Rows<E>,
     normal: &[E],
     gamma: &Tensor<(usize,), E, Cpu>,
     beta: &Tensor<(usize,), E, Cpu>,
-) -> Result<Tensor<(usize, usize), E, Cpu>, DfdxError> {
+) -> Result<Rows<E>, DfdxError> {
     let channels = like.shape().1;
     same("gamma", gamma.shape().0, channels)?;
     same("beta", beta.shape().0, channels)?;

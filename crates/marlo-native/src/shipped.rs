@@ -28,7 +28,7 @@ pub static ENTRIES: &[crate::compiled::Entry] = &[
     crate::compiled::Entry::of::<1, 0, 1, 0, Sweep23>("lse x0"),
     crate::compiled::Entry::of::<1, 5, 1, 1, Sweep24>("v0 = sub(r0, x0); v1 = exp_shifted(x0, r1); v2 = mul(r2, v1); v3 = mul_add(r3, v2, r4); sum v0; write v3"),
     crate::compiled::Entry::of::<1, 1, 1, 1, Sweep25>("v0 = mul(x0, x0); v1 = mul(r0, x0); sum v0; write v1"),
-    crate::compiled::Entry::of::<1, 4, 1, 1, Sweep26>("v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(r2, x0); v3 = sigmoid(v2); v4 = mul(r3, x0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6"),
+    crate::compiled::Entry::of::<1, 2, 1, 1, Sweep26>("v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6"),
     crate::compiled::Entry::of::<1, 0, 1, 1, Sweep27>("lse x0; keep e0"),
 ];
 
@@ -962,37 +962,37 @@ impl crate::tile::Cells<1, 1, 1, 1> for Sweep25 {
 
 /// First found in softcap.
 ///
-/// `v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(r2, x0); v3 = sigmoid(v2); v4 = mul(r3, x0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6`
+/// `v0 = mul(r1, x0); v1 = tanh(v0); v2 = mul(-2.0, v0); v3 = sigmoid(v2); v4 = mul(2.0, v0); v5 = sigmoid(v4); v6 = mul(v3, v5); lse v1 * r0; keep e0 * v6`
 pub struct Sweep26;
 
-impl crate::tile::Cells<1, 4, 1, 1> for Sweep26 {
+impl crate::tile::Cells<1, 2, 1, 1> for Sweep26 {
     const MERGES: [crate::tile::Merge; 1] = [crate::tile::Merge::Exponentials];
     const SPLITS: bool = false;
 
     #[inline(always)]
-    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 4], x: [F; 1]) -> [F; 1] {
+    fn exponents<F: crate::math::Real, I: crate::math::Isa>(r: &[F; 2], x: [F; 1]) -> [F; 1] {
         let v0 = r[1] * x[0];
         let v1 = F::tanh::<I>(v0);
         [v1 * r[0]]
     }
 
     #[inline(always)]
-    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 4], _x: [F; 1]) -> bool {
+    fn mask<F: crate::math::Real, I: crate::math::Isa>(_r: &[F; 2], _x: [F; 1]) -> bool {
         true
     }
 
     #[inline(always)]
     fn cell<const SIDE: u8, F: crate::math::Real, I: crate::math::Isa>(
-        r: &[F; 4],
-        low: &[F; 4],
+        r: &[F; 2],
+        low: &[F; 2],
         shift: &[F; 1],
         x: [F; 1],
     ) -> ([F; 1], [F; 1]) {
         let v0 = r[1] * x[0];
         let v1 = F::tanh::<I>(v0);
-        let v2 = r[2] * x[0];
+        let v2 = F::from_f64(-2.0) * v0;
         let v3 = F::sigmoid::<I>(v2);
-        let v4 = r[3] * x[0];
+        let v4 = F::from_f64(2.0) * v0;
         let v5 = F::sigmoid::<I>(v4);
         let v6 = v3 * v5;
         let e0 = F::exp2_scaled::<I>(v1, r[0], low[0], shift[0]);

@@ -1,6 +1,6 @@
 //! The loop over a tile of cells: the same for every compiled sweep, and compiled anew with each of them.
 //!
-//! A tile is a run of cells of one row without its label's. The loop takes them in chunks of [`WIDTH`], which it copies
+//! A tile is a run of cells of one row without its label's. The loop takes them in chunks of `WIDTH`, which it copies
 //! to arrays of its own: those alias nothing, so the compiler makes vector code of the scalar text between, and a tile
 //! may be overwritten in place.
 

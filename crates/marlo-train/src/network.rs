@@ -23,6 +23,8 @@ use crate::saved::{Tensors, Values};
 pub type Matrix = Tensor<(usize, usize), f32, Cpu>;
 /// A vector of the network.
 pub type Vector = Tensor<(usize,), f32, Cpu>;
+/// Rows on a tape.
+pub type Taped = Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>>;
 /// Images, (B, H, W, c).
 pub type Images<T = NoneTape> = Tensor<(usize, usize, usize, usize), f32, Cpu, T>;
 
@@ -137,10 +139,7 @@ impl Network {
     ///
     /// # Errors
     /// When there is no memory.
-    pub fn train(
-        &self,
-        images: Images,
-    ) -> Result<(Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>>, Vec<Statistics>), TrainError> {
+    pub fn train(&self, images: Images) -> Result<(Taped, Vec<Statistics>), TrainError> {
         let mut found = Vec::new();
         let mut images = images.put_tape(OwnedTape::default());
         let (convolutions, last) = self.layers.split_at(self.layers.len() - 1);

@@ -17,8 +17,9 @@ pub(super) struct Affine {
     pub(super) operations: usize,
 }
 
-/// A value of a cell as A·x + B.
-pub(super) fn affine(graph: &mut Graph, id: Id) -> Option<Affine> {
+/// A value of a cell as A·x + B. What is `shared` with others is an x of its own: it is computed anyway, and what is made of
+/// it may share more with them.
+pub(super) fn affine(graph: &mut Graph, id: Id, shared: &dyn Fn(Id) -> bool) -> Option<Affine> {
     if graph.shape(id) != Shape::Cell {
         return None;
     }
@@ -27,20 +28,25 @@ pub(super) fn affine(graph: &mut Graph, id: Id) -> Option<Affine> {
     match graph.op(id) {
         Op::Neg => {
             let minus = graph.number(-1.0);
-            affine(graph, args[0])?.times(graph, minus)
+            within(graph, args[0], shared)?.times(graph, minus)
         }
-        Op::Mul if is_row(graph, args[0]) => affine(graph, args[1])?.times(graph, args[0]),
-        Op::Mul if is_row(graph, args[1]) => affine(graph, args[0])?.times(graph, args[1]),
+        Op::Mul if is_row(graph, args[0]) => within(graph, args[1], shared)?.times(graph, args[0]),
+        Op::Mul if is_row(graph, args[1]) => within(graph, args[0], shared)?.times(graph, args[1]),
         Op::Div if is_row(graph, args[1]) => {
             let one = graph.number(1.0);
             let inverse = graph.add(Op::Div, &[one, args[1]]);
-            affine(graph, args[0])?.times(graph, inverse)
+            within(graph, args[0], shared)?.times(graph, inverse)
         }
-        op @ (Op::Add | Op::Sub) => sum(graph, op, args[0], args[1]).or_else(|| itself(graph, id)),
+        op @ (Op::Add | Op::Sub) => sum(graph, op, (args[0], args[1]), shared).or_else(|| itself(graph, id)),
         // What is done to a choice may be done to its sides.
         Op::Select => None,
         _ => itself(graph, id),
     }
+}
+
+/// A part of a value, unless it is shared.
+fn within(graph: &mut Graph, id: Id, shared: &dyn Fn(Id) -> bool) -> Option<Affine> {
+    if shared(id) { itself(graph, id) } else { affine(graph, id, shared) }
 }
 
 /// x as 1·x + 0.
@@ -50,22 +56,27 @@ fn itself(graph: &mut Graph, id: Id) -> Option<Affine> {
 }
 
 /// x + y or x − y as A·x + B.
-pub(super) fn sum(graph: &mut Graph, op: Op, x: Id, y: Id) -> Option<Affine> {
+pub(super) fn sum(
+    graph: &mut Graph,
+    op: Op,
+    (x, y): (Id, Id),
+    shared: &dyn Fn(Id) -> bool,
+) -> Option<Affine> {
     let row = |graph: &Graph, id: Id| graph.shape(id) != Shape::Cell;
     match (row(graph, x), row(graph, y)) {
         (true, true) => None,
         (false, true) => {
-            let a = affine(graph, x)?;
+            let a = within(graph, x, shared)?;
             Some(Affine { offset: of_rows(graph, op, a.offset, y), operations: a.operations + 1, ..a })
         }
         (true, false) => {
-            let a = affine(graph, y)?;
+            let a = within(graph, y, shared)?;
             let zero = graph.number(0.0);
             let slope = of_rows(graph, op, zero, a.slope);
             Some(Affine { slope, offset: of_rows(graph, op, x, a.offset), operations: a.operations + 1, ..a })
         }
         (false, false) => {
-            let (a, b) = (affine(graph, x)?, affine(graph, y)?);
+            let (a, b) = (within(graph, x, shared)?, within(graph, y, shared)?);
             let slope = of_rows(graph, op, a.slope, b.slope);
             let offset = of_rows(graph, op, a.offset, b.offset);
             let operations = a.operations + b.operations + 1;

@@ -108,7 +108,9 @@ impl Build<'_> {
     }
 
     fn instruction(&mut self, op: Op, id: Id) -> Arg {
-        if let Some(affine) = affine(self.graph, id)
+        let uses = &self.uses;
+        let shared = |id: Id| uses.get(&id).is_some_and(|count| *count > 1);
+        if let Some(affine) = affine(self.graph, id, &shared)
             && affine.saves(self.graph, id)
         {
             return self.affine(affine);
@@ -228,10 +230,10 @@ impl Build<'_> {
             } else if op == Op::Mul {
                 return None;
             } else if self.graph.constant(*chosen) == Some(0.0) && (op == Op::Add || place == 1) {
-                affine(self.graph, other)?.of_input(self.graph)?;
+                affine(self.graph, other, &|_| false)?.of_input(self.graph)?;
                 other
             } else {
-                affine::sum(self.graph, op, pair[0], pair[1])?.of_input(self.graph)?;
+                affine::sum(self.graph, op, (pair[0], pair[1]), &|_| false)?.of_input(self.graph)?;
                 self.graph.add(op, &pair)
             };
         }

@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn heads_of_all_kinds_can_be_measured() {
         let Ok(gpu) = Gpu::new(None) else { return };
-        let embeddings = Embeddings::draw(5, 77, 8, 1);
+        let embeddings = Embeddings::draw(5, 77, 8, 1, crate::bench::inputs::LEARNING);
         for name in ["arcface", "adaface", "balanced_softmax", "elasticface_arc_plus", "softmax"] {
             let loss = crate::specs::compile(name).expect("it ships").loss;
             let found = head(&gpu, &loss, &embeddings, 3, ONCE);

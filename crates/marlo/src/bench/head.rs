@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn heads_of_all_kinds_can_be_measured() {
-        let embeddings = Embeddings::draw(5, 77, 8, 1);
+        let embeddings = Embeddings::draw(5, 77, 8, 1, crate::bench::inputs::LEARNING);
         let buffers = buffers(&embeddings);
         for spec in crate::specs::ALL {
             let loss = crate::specs::compile(spec.name).expect("it ships").loss;

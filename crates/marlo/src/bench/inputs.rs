@@ -38,10 +38,15 @@ impl Cosines {
     }
 }
 
+/// Cosines of samples to their class while a model learns.
+pub const LEARNING: (f64, f64) = (0.1, 0.8);
+/// The same once it has learnt: angles of 18° to 41°.
+pub const TRAINED: (f64, f64) = (0.75, 0.95);
+
 /// A batch of embeddings, the class vectors, and labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
-    /// (B, D): of length 20, with a cosine of 0.1 to 0.8 to the vector of their class.
+    /// (B, D): of length 20, with a cosine as wanted to the vector of their class.
     pub embeddings: Vec<f32>,
     /// (C, D): 0.05·N(0, 1).
     pub weights: Vec<f32>,
@@ -50,15 +55,15 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// The same for the same seed, whatever the number of threads.
-    pub fn draw(rows: usize, classes: usize, width: usize, seed: u64) -> Embeddings {
+    /// The same for the same seed, whatever the number of threads. `targets` are the ends of the cosines to the own class.
+    pub fn draw(rows: usize, classes: usize, width: usize, seed: u64, targets: (f64, f64)) -> Embeddings {
         let weights: Vec<f32> = normals(classes, width, seed).into_iter().map(|x| 0.05 * x).collect();
         let mut embeddings = normals(rows, width, !seed);
         let labels = embeddings.par_chunks_mut(width.max(1)).enumerate().map(|(at, row)| {
             let mut random = Random::of_row(seed ^ 0x5eed, at);
             let label = (random.uniform() * classes as f64) as usize;
             let target = &weights[label * width..][..width];
-            let cosine = (0.1 + 0.7 * random.uniform()) as f32;
+            let cosine = (targets.0 + (targets.1 - targets.0) * random.uniform()) as f32;
             // What is left of the noise beside the target's direction, so that the cosine is as drawn.
             let (length, along) = (dot(target, target).sqrt(), dot(row, target) / dot(target, target));
             row.iter_mut().zip(target).for_each(|(x, t)| *x -= along * t);
@@ -143,8 +148,8 @@ mod tests {
     #[test]
     fn embeddings_have_their_cosines() {
         let (rows, classes, width) = (6, 40, 64);
-        let found = Embeddings::draw(rows, classes, width, 3);
-        assert_eq!(found, Embeddings::draw(rows, classes, width, 3));
+        let found = Embeddings::draw(rows, classes, width, 3, LEARNING);
+        assert_eq!(found, Embeddings::draw(rows, classes, width, 3, LEARNING));
         for (row, label) in found.embeddings.chunks(width).zip(&found.labels) {
             let target = &found.weights[label * width..][..width];
             let length = dot(row, row).sqrt();

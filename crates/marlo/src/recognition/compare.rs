@@ -73,7 +73,7 @@ pub enum CompareError {
         /// The seed.
         seed: u64,
         /// What went wrong.
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// Judging.
     #[error("{loss}, seed {seed}: {source}")]
@@ -83,7 +83,7 @@ pub enum CompareError {
         /// The seed.
         seed: u64,
         /// What went wrong.
-        source: JudgedError,
+        source: Box<JudgedError>,
     },
     /// The picture's identities.
     #[error(transparent)]
@@ -150,7 +150,8 @@ fn train(
     step: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Trainer, CompareError> {
     let seed = plan.seed;
-    let wrong = |source| CompareError::Train { loss: entrant.loss.name.clone(), seed, source };
+    let wrong =
+        |source| CompareError::Train { loss: entrant.loss.name.clone(), seed, source: Box::new(source) };
     let mut trainer = Trainer::new(&entrant.loss, &entrant.given, data, plan).map_err(wrong)?;
     let stopped = trainer.run(|_, event| {
         Ok(match event {
@@ -174,13 +175,13 @@ fn run(
     let trainer = train(entrant, faces.train.clone(), plan, step)?;
     let seconds = start.elapsed().as_secs_f64();
     let loss = entrant.loss.name.clone();
-    let wrong = |source| CompareError::Judge { loss: loss.clone(), seed, source };
+    let wrong = |source| CompareError::Judge { loss: loss.clone(), seed, source: Box::new(source) };
     let found = embeddings(trainer.network(), &faces.test, flip).map_err(wrong)?;
     let judged = judge(&entrant.loss.name, &found, faces.test.labels()).map_err(wrong)?;
     let angles = angles(&trainer, &faces.train.images).map_err(|source| CompareError::Train {
         loss: entrant.loss.name.clone(),
         seed,
-        source,
+        source: Box::new(source),
     })?;
     Ok(Run { seed, history: trainer.history().to_vec(), judged, angles, seconds })
 }
@@ -238,7 +239,8 @@ fn places(
     let data = Data { images: Arc::clone(images), hash: String::new() };
     let trainer = train(entrant, data, plan, step)?;
     let pixels: Vec<f32> = images.pixels().iter().map(|&x| normalise(x)).collect();
-    let wrong = |source| CompareError::Train { loss: entrant.loss.name.clone(), seed, source };
+    let wrong =
+        |source| CompareError::Train { loss: entrant.loss.name.clone(), seed, source: Box::new(source) };
     let found = trainer.network().embed(&pixels).map_err(wrong)?;
     let mut places = vec![Vec::new(); images.class_names().len()];
     for (place, &label) in found.chunks(2).zip(images.labels()) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use marlo::bench::inputs;
 use marlo::loss::Loss;
 
 use crate::cli::error::CliError;
@@ -50,6 +51,9 @@ pub(crate) struct Args {
     /// A head that skips tiles of classes whose derivatives add up to less than this, too
     #[arg(long, value_name = "ERROR")]
     pub(super) filter: Option<f64>,
+    /// Embeddings of a head as a trained model has them: cosines of 0.75 to 0.95 to their class, instead of 0.1 to 0.8
+    #[arg(long)]
+    pub(super) trained: bool,
     /// A head in its low-memory mode, too
     #[arg(long)]
     pub(super) low_memory: bool,
@@ -75,6 +79,13 @@ pub(crate) struct Args {
     /// Print tables as Markdown
     #[arg(long)]
     pub(super) markdown: bool,
+}
+
+impl Args {
+    /// The ends of the cosines between embeddings and their class vectors.
+    pub(super) fn targets(&self) -> (f64, f64) {
+        if self.trained { inputs::TRAINED } else { inputs::LEARNING }
+    }
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, clap::ValueEnum)]
@@ -153,8 +164,8 @@ pub(super) fn refuse(args: &Args) -> Result<(), CliError> {
     if is_head && (args.scaling || args.all || args.interpret) {
         return usage("--scaling, --all and --interpret measure rows: leave --workload head out");
     }
-    if !is_head && (args.filter.is_some() || args.low_memory) {
-        return usage("--filter and --low-memory change a head: add --workload head");
+    if !is_head && (args.filter.is_some() || args.low_memory || args.trained) {
+        return usage("--filter, --low-memory and --trained change a head: add --workload head");
     }
     let on_cpu = args.scaling || args.all || args.interpret || args.peers.is_some() || args.threads.is_some();
     if args.backend == Choice::Wgpu && (on_cpu || args.filter.is_some() || args.low_memory) {

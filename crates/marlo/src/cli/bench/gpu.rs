@@ -31,7 +31,7 @@ impl Bench<'_> {
         let copy = timed(effort, |rounds| gpu::copy(&gpu, (size[0], size[1]), rounds))?;
         match size[..] {
             [rows, classes, width] => {
-                let embeddings = Embeddings::draw(rows, classes, width, self.args.seed);
+                let embeddings = Embeddings::draw(rows, classes, width, self.args.seed, self.args.targets());
                 for loss in &self.losses {
                     let seed = self.args.seed;
                     found.push(timed(effort, |rounds| gpu::head(&gpu, loss, &embeddings, seed, rounds))?);

@@ -13,7 +13,7 @@ impl Bench<'_> {
     pub(super) fn head(&self) -> Result<(), CliError> {
         let (rows, classes, width) = self.head_size();
         let others = self.others()?;
-        let embeddings = Embeddings::draw(rows, classes, width, self.args.seed);
+        let embeddings = Embeddings::draw(rows, classes, width, self.args.seed, self.args.targets());
         if let Some(others) = &others {
             others.folder.put("embeddings", &[rows, width], &embeddings.embeddings)?;
             others.folder.put("weights", &[classes, width], &embeddings.weights)?;

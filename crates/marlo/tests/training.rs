@@ -1,0 +1,288 @@
+//! `marlo train`, `test` and `compare` as a user runs them: killed, stopped, with bad input, and in a browser.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn marlo(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_marlo"));
+    command.args(arguments).current_dir(folder).env("NO_COLOR", "1");
+    command
+}
+
+fn run(arguments: &[&str], folder: &Path) -> Output {
+    marlo(arguments, folder).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs what must succeed; gives its standard output.
+fn done(arguments: &[&str], folder: &Path) -> String {
+    let output = run(arguments, folder);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs what must fail; gives its standard error.
+fn refused(arguments: &[&str], folder: &Path) -> String {
+    let output = run(arguments, folder);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+const SMALL: [&str; 8] = ["--epochs", "4", "--width", "4", "--embedding", "16", "--batch", "32"];
+
+fn small<'a>(first: &[&'a str]) -> Vec<&'a str> {
+    [first, &SMALL].concat()
+}
+
+/// Waits until a file is there.
+fn wait_for(file: &Path) {
+    let start = Instant::now();
+    while !file.exists() {
+        assert!(start.elapsed() < Duration::from_secs(120), "{} never came", file.display());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_model_is_trained_and_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let longer = ["--epochs", "10", "--width", "8", "--embedding", "32", "--set", "s=16"];
+    let lines = done(&[&["train", "arcface", "--out", "a"][..], &longer].concat(), folder.path());
+    let epochs: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert_eq!(epochs.len(), 10);
+    assert!(epochs[9]["loss"].as_f64() < epochs[0]["loss"].as_f64());
+    // What is there is not lost.
+    let error = refused(&small(&["train", "arcface", "--out", "a"]), folder.path());
+    assert_eq!(error, "error: a exists: go on from it with --resume, or begin anew with --force\n");
+    let verdict = done(&["test", "a"], folder.path());
+    for line in
+        ["AUC", "EER", "TAR at FAR 1e-3", "ten folds, insightface", "rank-1", "not reported: TAR at FAR 1e-6"]
+    {
+        assert!(verdict.contains(line), "{line} in {verdict}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&done(&["test", "a", "--json"], folder.path())).expect("JSON");
+    assert!(json["curve"]["auc"].as_f64().expect("a number") > 0.7, "{json}");
+    // Nothing of the model's own identities is left in what it was trained with.
+    assert!(done(&["test", "a", "--allow-overlap"], folder.path()).contains("1024 images of 64 identities"));
+}
+
+#[test]
+fn a_killed_training_ends_as_an_unbroken_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = ["--epochs", "12", "--width", "4", "--embedding", "16", "--batch", "32", "--set", "s=16"];
+    let of = |out| [&["train", "adaface", "--out", out][..], &long].concat();
+    done(&of("whole"), folder.path());
+    let broken = folder.path().join("broken");
+    let mut child = marlo(&of("broken"), folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    wait_for(&broken);
+    // On Unix that is SIGKILL: the program has no chance to tidy up.
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let lines = done(&[&of("broken")[..], &["--resume"]].concat(), folder.path());
+    assert!(lines.lines().count() < 12, "it went on");
+    let read = |name: &str| std::fs::read(folder.path().join(name)).expect("it is there");
+    assert!(read("whole") == read("broken"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_saves_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let long = ["--epochs", "2000", "--width", "4", "--embedding", "16", "--set", "s=16"];
+    let arguments = [&["train", "arcface", "--out", "model"][..], &long].concat();
+    let child = marlo(&arguments, folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    wait_for(&folder.path().join("model"));
+    let killed =
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("there is kill");
+    assert!(killed.success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.ends_with("stopped; go on with: marlo train arcface --out model --resume\n"), "{said}");
+    assert!(done(&["test", "model"], folder.path()).contains("AUC"));
+}
+
+/// A folder with identities of so many images each, dark squares on grey.
+fn images(folder: &Path, identities: &[(&str, usize)], size: u32) {
+    for (person, (name, count)) in identities.iter().enumerate() {
+        let path = folder.join(name);
+        std::fs::create_dir_all(&path).expect("a folder");
+        for image in 0..*count {
+            let pixels: Vec<u8> = (0..size * size)
+                .map(|at| {
+                    40 * u8::from(((at / size + at) as usize).is_multiple_of(person + 2))
+                        + 90
+                        + (image as u8 * 7 + at as u8) % 31
+                })
+                .collect();
+            let header = format!("P5 {size} {size} 255\n");
+            let bytes = [header.as_bytes(), &pixels].concat();
+            std::fs::write(path.join(format!("{image}.pgm")), bytes).expect("it is written");
+        }
+    }
+}
+
+#[test]
+fn bad_images_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    images(&path.join("data"), &[("ann", 5), ("ben", 5), ("cas", 5), ("dan", 5), ("eve", 1)], 12);
+    std::fs::create_dir(path.join("data/fay")).expect("a folder");
+    std::fs::write(path.join("data/ann/broken.pgm"), "P5 no").expect("it is written");
+    images(&path.join("wide"), &[("x", 1)], 20);
+    std::fs::copy(path.join("wide/x/0.pgm"), path.join("data/ben/wide.pgm")).expect("it is copied");
+    let small = small(&["train", "softmax", "--data", "data", "--out", "m"]);
+    let output = run(&small, path);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    for part in [
+        "no readable image",
+        "broken.pgm",
+        "without a readable image",
+        "fay",
+        "single image",
+        "eve",
+        "20 x 20",
+    ] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+    assert!(refused(&["train", "softmax", "--data", "none"], path).contains("none"));
+    // Identities on both sides.
+    for part in ["both/train", "both/test"] {
+        images(&path.join(part), &[("ann", 4), ("ben", 4), ("cas", 4)], 12);
+    }
+    let both = ["train", "softmax", "--data", "both", "--out", "b", "--epochs", "1"];
+    let error = refused(&both, path);
+    assert!(error.contains("ann"), "{error}");
+    done(&[&both[..], &["--allow-overlap"]].concat(), path);
+    // Checkpoints of something else.
+    let other = [&["train", "cosface", "--data", "data", "--out", "m", "--resume"][..], &SMALL].concat();
+    assert!(
+        refused(&other, path).contains("a checkpoint of another training: its loss are softmax, not cosface")
+    );
+    let nothing = refused(&["test", "data/ann/0.pgm"], path);
+    assert!(nothing.contains("no model of marlo"), "{nothing}");
+    let error = refused(&["test", "m", "--data", "wide"], path);
+    assert!(error.starts_with("error: "), "{error}");
+}
+
+/// A limit on the size of files stands for a full disk.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = env!("CARGO_BIN_EXE_marlo");
+    let rest = SMALL.join(" ");
+    done(&small(&["train", "softmax", "--out", "m"]), folder.path());
+    let before = std::fs::read(folder.path().join("m")).expect("it is there");
+    let script = format!("trap '' XFSZ; ulimit -f 2; exec {program} train softmax --out m --force {rest}");
+    let output =
+        Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("there is sh");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("the file that was there before is as it was"), "{said}");
+    assert!(std::fs::read(folder.path().join("m")).expect("it is there") == before);
+}
+
+#[test]
+fn pairs_of_a_published_protocol_are_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    images(&path.join("data"), &[("ann", 4), ("ben", 4), ("cas", 4), ("dan", 4)], 12);
+    for name in ["ann", "ben", "cas", "dan"] {
+        for image in 0..4 {
+            let person = path.join("data").join(name);
+            std::fs::rename(
+                person.join(format!("{image}.pgm")),
+                person.join(format!("{name}_{:04}.jpg", image + 1)),
+            )
+            .expect("it is renamed");
+        }
+    }
+    done(&small(&["train", "softmax", "--data", "data", "--out", "m"]), path);
+    std::fs::write(path.join("pairs.txt"), "2\t1\nann\t1\t2\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n")
+        .expect("it is written");
+    let found = done(&["test", "m", "--data", "data", "--pairs", "pairs.txt"], path);
+    assert!(found.contains("4 pairs of pairs.txt") && found.contains("accuracy, insightface"), "{found}");
+    std::fs::write(path.join("pairs.txt"), "2\t1\nann\t1\t9\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n")
+        .expect("it is written");
+    let error = refused(&["test", "m", "--data", "data", "--pairs", "pairs.txt"], path);
+    assert!(error.contains("ann_0009.jpg"), "{error}");
+}
+
+/// The program of a browser that shows pages without a screen.
+fn browser() -> Option<PathBuf> {
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(|name| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output().ok()?;
+        found.status.success().then(|| PathBuf::from(text(&found.stdout).trim()))
+    });
+    assert!(found.is_some() || std::env::var("CI").is_err(), "no browser: tests/run installs chromium");
+    found
+}
+
+/// What a browser finds on the page.
+const LOOK: &str = "<script>
+    const seen = name => [...document.querySelectorAll(name)].filter(e => { \
+        const box = e.getBoundingClientRect(); return box.width > 20 && box.height > 8; }).length;
+    const verdict = document.createElement('pre');
+    verdict.id = 'verdict';
+    verdict.textContent = 'verdict: ' + [seen('svg'), document.querySelectorAll('figure').length, seen('math'), \
+        document.querySelectorAll('merror').length, performance.getEntriesByType('resource').length].join(' ');
+    document.body.append(verdict);
+</script>";
+
+#[test]
+fn a_comparison_is_one_page_that_a_browser_shows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let arguments =
+        small(&["compare", "softmax", "mv_am_adaptive", "--set", "s=16", "--seeds", "2", "--out", "r.html"]);
+    let table = done(&arguments, path);
+    assert!(table.starts_with("| loss | ten folds (insightface) | ten folds (facex-zoo) | AUC |"), "{table}");
+    assert!(table.contains("\n| mv_am_adaptive (s = 16) | ") && table.contains(" ± "), "{table}");
+    let page = std::fs::read_to_string(path.join("r.html")).expect("it is written");
+    assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("@import"));
+    assert!(page.contains("marlo compare softmax mv_am_adaptive") && page.contains("SHA-256 of the data"));
+    let Some(browser) = browser() else {
+        eprintln!("no browser here: the page was not looked at");
+        return;
+    };
+    std::fs::write(path.join("looked.html"), page.replace("</body>", &format!("{LOOK}</body>")))
+        .expect("it is written");
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ])
+        .args(["--disable-component-update", "--disable-sync", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", path.join("profile").display()))
+        .arg(format!("file://{}", path.join("looked.html").display()))
+        .output()
+        .expect("the browser starts");
+    let dom = text(&output.stdout);
+    let verdict = dom.split("verdict: ").last().and_then(|rest| rest.split('<').next()).unwrap_or_default();
+    let numbers: Vec<usize> = verdict.split(' ').filter_map(|number| number.parse().ok()).collect();
+    let [pictures, figures, formulas, errors, fetched] = numbers[..] else {
+        panic!("no verdict: {}", text(&output.stderr));
+    };
+    assert_eq!((pictures, figures), (10, 10), "each figure has a picture");
+    assert!(formulas >= 6, "{formulas} formulas");
+    assert_eq!((errors, fetched), (0, 0));
+}
