@@ -224,7 +224,11 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
             args.spec,
             args.out.display()
         ))),
-        None => Ok(say(&format!("{}; judge it with: marlo test {}", args.out.display(), args.out.display()))),
+        None => {
+            let out = args.out.display();
+            say(&format!("{out}; judge it with: marlo test {out}"));
+            Ok(())
+        }
     }
 }
 
