@@ -43,7 +43,13 @@ fn replace(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> i
     temporary.push(format!(".{}.{unique}.tmp", std::process::id()));
     let temporary = path.with_file_name(temporary);
 
-    let written = fs::write(&temporary, bytes)
+    // What is renamed before it is on the disk may be empty after a power cut.
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(&temporary)?;
+        io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    };
+    let written = write()
         .and_then(|()| permissions.map_or(Ok(()), |wanted| fs::set_permissions(&temporary, wanted)))
         .and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {

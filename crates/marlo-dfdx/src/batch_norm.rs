@@ -31,12 +31,12 @@ impl Statistics {
     fn of<E: Element>(rows: &[E], channels: usize) -> Self {
         let count = (rows.len() / channels.max(1)).max(1) as f64;
         let mut mean = vec![0.0; channels];
-        for row in rows.chunks(channels) {
+        for row in rows.chunks(channels.max(1)) {
             mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += wide(*x));
         }
         mean.iter_mut().for_each(|mean| *mean /= count);
         let mut variance = vec![0.0; channels];
-        for row in rows.chunks(channels) {
+        for row in rows.chunks(channels.max(1)) {
             for ((variance, mean), x) in variance.iter_mut().zip(&mean).zip(row) {
                 *variance += (wide(*x) - mean).powi(2);
             }

@@ -192,7 +192,7 @@ pub enum DfdxError {
     #[error("no file of saved tensors: {0}")]
     Format(#[from] SafeTensorError),
     /// The file of another head.
-    #[error("{}: the weights are {found}, but this head has {wanted}", .path.display())]
+    #[error("{}: it has {found}, but {wanted} is wanted", .path.display())]
     Saved {
         /// The file.
         path: PathBuf,

@@ -84,6 +84,7 @@ impl Progress {
     /// Sets the number of steps that were made, as when training goes on from a checkpoint.
     pub fn set_step(&mut self, step: u64) {
         self.step = step;
+        self.next.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The states by name that have left their start: what a checkpoint keeps beside the [step](Self::step).
@@ -106,6 +107,7 @@ impl Progress {
             let set = states.iter().find(|one| one.0 == *name);
             *to = set.map_or(f64::NAN, |one| one.1);
         }
+        self.next.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 

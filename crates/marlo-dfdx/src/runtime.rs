@@ -74,6 +74,24 @@ impl<E: Element> RuntimeAdam<E> {
         Ok(self.config.try_update(self.step, tensor, first, second, gradients.get_or_alloc_mut(tensor)?)?)
     }
 
+    /// Both moments of a tensor, in its layout: what a checkpoint keeps, with the [`step`](Self::step).
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub fn moments<S: Shape>(&mut self, tensor: &Tensor<S, E, Cpu>) -> Result<[&mut Vec<E>; 2], DfdxError> {
+        Ok([self.first.get_or_alloc_mut(tensor)?, self.second.get_or_alloc_mut(tensor)?])
+    }
+
+    /// The step, from 1, which corrects moments that are young.
+    pub fn step(&self) -> i32 {
+        self.step
+    }
+
+    /// Sets the step, as when training goes on from a checkpoint.
+    pub fn set_step(&mut self, step: i32) {
+        self.step = step.max(1);
+    }
+
     /// Goes on to the next step, once all tensors are updated.
     pub fn advance(&mut self) {
         self.step += 1;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::safetensors::serialize_to_file;
+use ::safetensors::serialize;
 use ::safetensors::tensor::{Dtype as Stored, SafeTensors, TensorView};
 use dfdx::prelude::*;
 use dfdx::tensor::safetensors::SafeDtype;
@@ -82,7 +82,18 @@ impl<C: Dim, D: Dim, E: Element + Real + SafeDtype> MarginHead<C, D, E> {
         for (name, number) in &numbers {
             views.push((name.clone(), TensorView::new(Stored::F64, Vec::new(), number)?));
         }
-        Ok(serialize_to_file(views, &None, path.as_ref())?)
+        let bytes = serialize(views, &None)?;
+        let wrong = |source| DfdxError::File { path: path.as_ref().into(), source };
+        // Beside it first, so that a full disk leaves the file that is there as it was.
+        let folder = path.as_ref().parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(wrong)?;
+        std::io::Write::write_all(&mut file, &bytes).map_err(wrong)?;
+        file.as_file().sync_all().map_err(wrong)?;
+        file.persist(path.as_ref()).map_err(|error| wrong(error.error))?;
+        Ok(())
     }
 
     /// Loads what [`save`](Self::save) or dfdx has saved; nothing changes where that fails.
@@ -93,10 +104,30 @@ impl<C: Dim, D: Dim, E: Element + Real + SafeDtype> MarginHead<C, D, E> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| DfdxError::File { path: path.into(), source })?;
         let file = SafeTensors::deserialize(&bytes)?;
-        let number = |name: &str, start: f64| match file.tensor(name) {
-            Ok(view) => <[u8; 8]>::try_from(view.data()).map_or(start, f64::from_le_bytes),
-            Err(_) => start,
+        let damaged = |wanted: &str, found: String| DfdxError::Saved {
+            path: path.into(),
+            wanted: wanted.into(),
+            found,
         };
+        let number = |name: &str, start: f64| match file.tensor(name) {
+            Ok(view) => match <[u8; 8]>::try_from(view.data()) {
+                Ok(bytes) if view.dtype() == Stored::F64 => Ok(f64::from_le_bytes(bytes)),
+                _ => Err(damaged(
+                    "one F64 a state",
+                    format!("{:?} {:?} as `{name}`", view.dtype(), view.shape()),
+                )),
+            },
+            Err(_) => Ok(start),
+        };
+        let step = number("step", 0.0)?;
+        if !(0.0..9e15).contains(&step) {
+            return Err(damaged("a number of steps", format!("{step}")));
+        }
+        let values =
+            (0..STATES).map(|at| number(&format!("state{at}"), f64::NAN)).collect::<Result<Vec<f64>, _>>()?;
+        let names: Vec<String> = self.progress.state_names().map(str::to_owned).collect();
+        let states: Vec<(String, f64)> =
+            names.into_iter().zip(values).filter(|one| !one.1.is_nan()).collect();
         let view = file.tensor("weight")?;
         let wanted = [self.weight.shape().0.size(), self.weight.shape().1.size()];
         if view.shape() != wanted || view.dtype() != E::safe_dtype() {
@@ -110,11 +141,9 @@ impl<C: Dim, D: Dim, E: Element + Real + SafeDtype> MarginHead<C, D, E> {
         let size = size_of::<E>();
         let values: Vec<E> =
             (0..view.data().len() / size).map(|at| E::from_le_bytes(view.data(), at * size)).collect();
+        self.progress.set_states(&states)?;
+        self.progress.set_step(step as u64);
         self.weight.copy_from(&values);
-        self.progress.step = number("step", 0.0) as u64;
-        for (at, state) in self.progress.states.iter_mut().enumerate().take(STATES) {
-            *state = number(&format!("state{at}"), f64::NAN);
-        }
         Ok(())
     }
 }

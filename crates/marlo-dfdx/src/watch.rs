@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 use marlo_ir::eval::{Batch, Scalar, evaluate};
 use marlo_ir::kind::Kind;
 use marlo_ir::shape::Shape as Of;
+use marlo_native::NativeError;
 use marlo_native::math::Real;
 
 use crate::head::{MarginHead, norm};
@@ -26,11 +27,17 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
     /// Looks at embeddings (B, d), row by row, with their labels. It forms all B × C cosines: watch a few batches, not all.
     ///
     /// # Errors
-    /// As [`apply`](MarginHead::apply).
+    /// When labels and embeddings don't fit, or an input is missing.
     pub fn watch(&self, x: &[E], labels: &[usize]) -> Result<Watched, DfdxError> {
         let dim = self.weight.shape().1.size();
         let (classes, centres) = (self.classes(), self.loss().graph.centres());
         let rows = labels.len();
+        if x.len() != rows * dim {
+            return Err(DfdxError::Length { name: "embeddings".into(), wanted: rows * dim, found: x.len() });
+        }
+        if let Some(row) = labels.iter().position(|label| *label >= classes) {
+            return Err(NativeError::Label { row, label: labels[row], classes }.into());
+        }
         let units = |vectors: &[E]| -> Vec<f64> {
             vectors
                 .chunks(dim.max(1))
@@ -50,7 +57,7 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
         for (row, &label) in cosines.chunks(classes * centres).zip(labels) {
             let nearest =
                 |class: usize| row[class * centres..][..centres].iter().fold(-1.0, |top: f64, c| top.max(*c));
-            let own = nearest(label.min(classes - 1));
+            let own = nearest(label);
             let (mut angles, mut nearer) = (0.0, 0);
             for cosine in (0..classes).filter(|class| *class != label).map(nearest) {
                 angles += cosine.acos();

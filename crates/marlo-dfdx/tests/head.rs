@@ -215,7 +215,7 @@ fn files_keep_weights_step_and_states() {
     let mut small: MarginHead<usize, usize, f64> = MarginHead::new(&loss, &[], (4, 3), 1).expect("it fits");
     let before = small.weight.as_vec();
     let error = small.load(&ours).expect_err("another head").to_string();
-    assert!(error.ends_with("the weights are F64 [5, 3], but this head has F64 [4, 3]"), "{error}");
+    assert!(error.ends_with("it has F64 [5, 3], but F64 [4, 3] is wanted"), "{error}");
     assert_eq!(small.weight.as_vec(), before);
     std::fs::write(&ours, "no tensors").expect("it is written");
     assert!(matches!(small.load(&ours), Err(DfdxError::Format(_))));

@@ -43,7 +43,7 @@ pub enum TrainError {
         wanted: String,
     },
     /// A network of no size.
-    #[error("a network for {}×{} pixels, {} channels wide, to embeddings of {}: none of them may be 0",
+    #[error("a network for {}×{} pixels, {} channels wide, to embeddings of {}: none of them may be 0, and the whole must stay below 2^28 values",
         .size.height, .size.width_of_image, .size.width, .size.embedding)]
     Size {
         /// The size.
@@ -136,7 +136,7 @@ pub enum TrainError {
         count: usize,
     },
     /// A checkpoint of another training.
-    #[error("{}: a checkpoint of another training: its {what} are {found}, not {wanted}; start without it", .path.display())]
+    #[error("{}: a checkpoint of another training, with other {what}: {found} instead of {wanted}; begin anew, or with another file", .path.display())]
     Other {
         /// The file.
         path: PathBuf,
@@ -147,9 +147,9 @@ pub enum TrainError {
         /// What it has.
         found: String,
     },
-    /// Nobody reads what is printed.
-    #[error("the output was closed")]
-    Closed,
+    /// What watches the training can't go on.
+    #[error("{0}")]
+    Watch(String),
     /// Tensors that make no file.
     #[error("the model can't be written: {0}")]
     Tensors(#[from] SafeTensorError),

@@ -25,7 +25,7 @@ impl Model {
     pub fn open(path: impl AsRef<Path>) -> Result<Model, TrainError> {
         let path = path.as_ref();
         let (about, mut tensors) = saved::read(path)?;
-        let mut network = Network::new(about.size, 0)?;
+        let mut network = Network::zeros(about.size)?;
         network.take(path, &mut tensors)?;
         let rows = tensors.count("head.weight");
         let weight = tensors.single(path, "head.weight", rows)?;

@@ -33,6 +33,9 @@ const WINDOW: Window = Window { side: 3, stride: 2, padding: 1 };
 /// The share by which running statistics follow those of a batch.
 const FOLLOW: f64 = 0.1;
 
+/// The most values that the matrices of a network have.
+pub const MOST: usize = 1 << 28;
+
 /// Images that are embedded at once outside of training.
 const CHUNK: usize = 64;
 
@@ -50,14 +53,22 @@ pub struct Size {
 }
 
 impl Size {
-    /// The channels of each convolution, and the height and width that are left after the last.
-    fn plan(self) -> (Vec<usize>, (usize, usize)) {
-        let (mut height, mut width, mut channels) = (self.height, self.width_of_image, Vec::new());
-        while height.min(width) > 4 || channels.is_empty() {
-            channels.push(self.width << channels.len().min(3));
-            (height, width) = (height.div_ceil(2), width.div_ceil(2));
+    /// The shape of each convolution's matrix, and at last of that to the embedding; none where there is nothing, or too much.
+    fn shapes(self) -> Option<Vec<(usize, usize)>> {
+        if [self.height, self.width_of_image, self.width, self.embedding].contains(&0) {
+            return None;
         }
-        (channels, (height, width))
+        let (mut height, mut width, mut before) = (self.height, self.width_of_image, 1_usize);
+        let mut shapes = Vec::new();
+        while height.min(width) > 4 || shapes.is_empty() {
+            let after = self.width.checked_mul(1 << shapes.len().min(3))?;
+            shapes.push((before.checked_mul(WINDOW.side * WINDOW.side)?, after));
+            (height, width, before) = (height.div_ceil(2), width.div_ceil(2), after);
+        }
+        shapes.push((height.checked_mul(width)?.checked_mul(before)?, self.embedding));
+        let values =
+            shapes.iter().try_fold(0_usize, |sum, shape| sum.checked_add(shape.0.checked_mul(shape.1)?))?;
+        (values <= MOST).then_some(shapes)
     }
 }
 
@@ -88,25 +99,30 @@ impl Network {
     /// A network with normal weights of variance 2/inputs (He et al., 2015) of that seed.
     ///
     /// # Errors
-    /// When images, channels or embedding have no size.
+    /// When images, channels or embedding have no size, or the network would have more than [`MOST`] values.
     pub fn new(size: Size, seed: u64) -> Result<Network, TrainError> {
-        if [size.height, size.width_of_image, size.width, size.embedding].contains(&0) {
-            return Err(TrainError::Size { size });
-        }
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        Network::of(size, |count, deviation| {
+            let mut normal = || -> f32 { StandardNormal.sample(&mut random) };
+            (0..count).map(|_| normal() * deviation).collect()
+        })
+    }
+
+    /// A network of zeros.
+    pub(crate) fn zeros(size: Size) -> Result<Network, TrainError> {
+        Network::of(size, |count, _| vec![0.0; count])
+    }
+
+    /// A network with weights that are made from their number and deviation.
+    fn of(size: Size, mut weights: impl FnMut(usize, f32) -> Vec<f32>) -> Result<Network, TrainError> {
+        let shapes = size.shapes().ok_or(TrainError::Size { size })?;
         let device = Cpu::default();
         // Steps of the same shape need buffers of the same sizes again and again.
         device.try_enable_cache()?;
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let (channels, (height, width)) = size.plan();
-        let last = channels.last().copied().unwrap_or(1);
-        let mut shapes: Vec<(usize, usize)> = Vec::new();
-        let mut before = 1;
-        for &after in &channels {
-            shapes.push((WINDOW.side * WINDOW.side * before, after));
-            before = after;
-        }
-        shapes.push((height * width * last, size.embedding));
-        let layers = shapes.into_iter().map(|shape| Layer::new(&device, shape, &mut random));
+        let layers = shapes.into_iter().map(|(inputs, outputs)| {
+            let weights = weights(inputs * outputs, (2.0 / inputs as f32).sqrt());
+            Layer::new(&device, (inputs, outputs), weights)
+        });
         Ok(Network { size, layers: layers.collect::<Result<_, TrainError>>()? })
     }
 
@@ -208,20 +224,9 @@ impl Trained<'_> {
 }
 
 impl Layer {
-    fn new(
-        device: &Cpu,
-        (inputs, outputs): (usize, usize),
-        random: &mut ChaCha8Rng,
-    ) -> Result<Layer, TrainError> {
-        let deviation = (2.0 / inputs as f32).sqrt();
-        let normal: Vec<f32> = (0..inputs * outputs)
-            .map(|_| {
-                let x: f32 = StandardNormal.sample(random);
-                x * deviation
-            })
-            .collect();
+    fn new(device: &Cpu, (inputs, outputs): (usize, usize), weights: Vec<f32>) -> Result<Layer, TrainError> {
         Ok(Layer {
-            weight: device.try_tensor_from_vec(normal, (inputs, outputs))?,
+            weight: device.try_tensor_from_vec(weights, (inputs, outputs))?,
             norm: Norm {
                 gamma: device.try_tensor_from_vec(vec![1.0; outputs], (outputs,))?,
                 beta: device.try_tensor_from_vec(vec![0.0; outputs], (outputs,))?,
@@ -250,6 +255,17 @@ impl Network {
             work(&format!("layers.{at}.beta"), Trained::Vector(&mut layer.norm.beta))?;
         }
         Ok(())
+    }
+
+    /// Are all its values finite?
+    pub(crate) fn is_finite(&self) -> bool {
+        self.layers.iter().all(|layer| {
+            let Norm { gamma, beta, running } = &layer.norm;
+            let single = [layer.weight.as_vec(), gamma.as_vec(), beta.as_vec()];
+            let double = [&running.mean, &running.variance];
+            single.iter().flatten().all(|x| x.is_finite())
+                && double.into_iter().flatten().all(|x| x.is_finite())
+        })
     }
 
     /// Puts its tensors among others.

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::network::{Network, Size, Trained};
 use crate::plan::Plan;
+use crate::rate::Fall;
 use crate::saved::{self, About, Tensors, Values};
 
 /// Angles and masks are watched at every so manieth step.
@@ -139,8 +140,11 @@ impl Trainer {
             flip: plan.flip,
             shift: plan.shift,
         });
-        // A last batch of one image has no variance to be normalised by.
-        let drop_last = images.len() > plan.batch;
+        // A batch of one image has no variance to be normalised by.
+        if images.len() < 2 {
+            return Err(TrainError::Plan { name: "images".into(), wanted: "at least 2".into() });
+        }
+        let drop_last = images.len() > plan.batch && images.len() % plan.batch == 1;
         let options =
             Options { batch: plan.batch, seed: plan.seed, drop_last, augment, ..Options::default() };
         let loader = Loader::new(Arc::clone(images), options)?;
@@ -181,11 +185,18 @@ impl Trainer {
         if about.program != program(loss) {
             return other("loss", loss.name.clone(), about.loss);
         }
-        if about.given != given {
+        if sorted(&about.given) != sorted(given) {
             return other("hyperparameters", format!("{given:?}"), format!("{:?}", about.given));
         }
         if about.data != data.hash {
             return other("data", data.hash, about.data);
+        }
+        let identities = data.images.class_names();
+        if about.classes != identities {
+            let first = |names: &[String]| {
+                format!("{} from `{}` on", names.len(), names.first().map_or("", |name| name))
+            };
+            return other("identities", first(identities), first(&about.classes));
         }
         let mut trainer = Trainer::new(loss, given, data, about.plan)?;
         trainer.network.take(path, &mut tensors)?;
@@ -212,9 +223,13 @@ impl Trainer {
     /// Writes a checkpoint, which is a model, too; whole or not at all.
     ///
     /// # Errors
-    /// When the file can't be written.
+    /// When the file can't be written, or the last step has made a value infinite: the file from before stays.
     pub fn save(&mut self, path: &Path) -> Result<(), TrainError> {
         let about = self.about();
+        let is_finite = self.head.weight.as_vec().iter().all(|x| x.is_finite()) && self.network.is_finite();
+        if !is_finite || about.states.iter().any(|state| !state.1.is_finite()) {
+            return Err(self.diverged(self.sgd.config.lr));
+        }
         let mut tensors = Tensors::default();
         self.network.put(&mut tensors);
         let (rows, dim) = *self.head.weight.shape();
@@ -296,14 +311,14 @@ impl Trainer {
             if complete {
                 self.complete(step.rate);
             }
-            if let ControlFlow::Break(with) = watch(self, Event::Step(step))? {
-                return Ok(Some(with));
-            }
-            if complete {
-                let epoch = self.history.last().cloned();
-                if let Some(epoch) = epoch
-                    && let ControlFlow::Break(with) = watch(self, Event::Epoch(&epoch))?
-                {
+            let after_step = watch(self, Event::Step(step))?;
+            let epoch = self.history.last().filter(|_| complete).cloned();
+            let after_epoch = match epoch {
+                Some(epoch) => watch(self, Event::Epoch(&epoch))?,
+                None => ControlFlow::Continue(()),
+            };
+            for flow in [after_step, after_epoch] {
+                if let ControlFlow::Break(with) = flow {
                     return Ok(Some(with));
                 }
             }
@@ -327,11 +342,14 @@ impl Trainer {
         }
         let loss = self.head.apply(embeddings, &labels).map_err(|source| match source {
             marlo_dfdx::DfdxError::Embedding { .. } | marlo_dfdx::DfdxError::NotFinite { .. } => {
-                TrainError::Diverged { epoch: self.epoch + 1, step: self.step + 1, rate }
+                self.diverged(rate)
             }
             other => other.into(),
         })?;
         let value = f64::from(loss.array());
+        if !value.is_finite() {
+            return Err(self.diverged(rate));
+        }
         let mut gradients = loss.try_backward()?;
         let length = self.guard(&mut gradients, rate)?;
         let Trainer { network, head, sgd, .. } = self;
@@ -360,7 +378,7 @@ impl Trainer {
         })?;
         let length = sum.sqrt();
         if !length.is_finite() {
-            return Err(TrainError::Diverged { epoch: self.epoch + 1, step: self.step + 1, rate });
+            return Err(self.diverged(rate));
         }
         if length > self.plan.longest_gradient {
             let scale = (self.plan.longest_gradient / length) as f32;
@@ -372,6 +390,10 @@ impl Trainer {
             })?;
         }
         Ok(length)
+    }
+
+    fn diverged(&self, rate: f64) -> TrainError {
+        TrainError::Diverged { epoch: self.epoch + 1, step: self.step + 1, rate }
     }
 
     fn complete(&mut self, rate: f64) {
@@ -404,19 +426,40 @@ impl Sums {
     }
 }
 
-/// What two losses have in common if they are the same: the printed program.
+/// What two losses have in common if they are the same: the printed program, its updates of states, and its hyperparameters
+/// with their defaults and ranges.
 fn program(loss: &Loss) -> String {
-    loss.graph.print(&[("loss", loss.total)])
+    let name = |param: u32| loss.graph.params[param as usize].name.as_str();
+    let updates = loss.updates.iter().map(|update| (name(update.param), update.next));
+    let roots: Vec<_> = std::iter::once(("loss", loss.total)).chain(updates).collect();
+    let params = loss
+        .graph
+        .params
+        .iter()
+        .map(|p| format!("{} = {:?}, {:?}, {}..{}\n", p.name, p.default, p.setting, p.low, p.high));
+    loss.graph.print(&roots) + &params.collect::<String>()
+}
+
+/// Settings in the order of their names.
+fn sorted(given: &[(String, f64)]) -> Vec<(String, f64)> {
+    let mut given = given.to_vec();
+    given.sort_by(|a, b| a.0.cmp(&b.0));
+    given
 }
 
 fn check(plan: &Plan) -> Result<(), TrainError> {
     let positive = |x: f64| x > 0.0 && x.is_finite();
     let share = |x: f64| (0.0..=1.0).contains(&x);
+    let falls = match &plan.rate.fall {
+        Fall::Steps(at) => at.as_slice(),
+        Fall::Cosine => &[],
+    };
     let wrong = [
-        ("epochs", plan.epochs == 0, "at least 1"),
+        ("epochs", !(1..=1_000_000).contains(&plan.epochs), "from 1 to 1000000"),
         // A batch of one has no variance.
         ("batch", plan.batch < 2, "at least 2"),
         ("rate", !positive(plan.rate.base), "above 0"),
+        ("falls of the rate", !falls.iter().all(|at| share(*at)), "between 0 and 1"),
         ("warm-up", !share(plan.rate.warm_up), "between 0 and 1"),
         ("momentum", !(share(plan.momentum) && plan.momentum < 1.0), "from 0 to below 1"),
         ("weight decay", !(plan.weight_decay >= 0.0 && plan.weight_decay.is_finite()), "0 or above"),

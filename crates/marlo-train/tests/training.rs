@@ -132,14 +132,19 @@ fn what_does_not_fit_is_refused() {
     let path = folder.path().join("model.safetensors");
     let arcface = loss("arcface");
     let new = |plan: Plan| Trainer::new(&arcface, &[], data(), plan).expect_err("it doesn't fit").to_string();
-    assert_eq!(new(Plan { epochs: 0, ..plan() }), "the epochs must be at least 1");
+    assert_eq!(new(Plan { epochs: 0, ..plan() }), "the epochs must be from 1 to 1000000");
     assert_eq!(new(Plan { batch: 1, ..plan() }), "the batch must be at least 2");
     assert_eq!(new(Plan { momentum: f64::NAN, ..plan() }), "the momentum must be from 0 to below 1");
     assert_eq!(
         new(Plan { rate: Rate { base: 0.0, ..Rate::default() }, ..plan() }),
         "the rate must be above 0"
     );
-    assert!(new(Plan { embedding: 0, ..plan() }).ends_with("none of them may be 0"));
+    assert!(new(Plan { embedding: 0, ..plan() }).contains("none of them may be 0"));
+    assert!(new(Plan { width: usize::MAX, ..plan() }).contains("below 2^28 values"));
+    assert!(
+        new(Plan { rate: Rate { fall: Fall::Steps(vec![f64::INFINITY]), ..Rate::default() }, ..plan() })
+            .starts_with("the falls of the rate")
+    );
     let error =
         Trainer::new(&arcface, &[("q".into(), 1.0)], data(), plan()).expect_err("no such").to_string();
     assert!(error.contains("`q`"), "{error}");
@@ -152,10 +157,15 @@ fn what_does_not_fit_is_refused() {
     let resume = |path: &Path, loss: &Loss, given: &[(String, f64)], data: Data| {
         Trainer::resume(path, loss, given, data).expect_err("it doesn't fit").to_string()
     };
-    assert!(resume(&path, &loss("cosface"), &[], data()).contains("its loss are arcface, not cosface"));
-    assert!(resume(&path, &arcface, &[("m".into(), 0.3)], data()).contains("its hyperparameters are []"));
+    assert!(
+        resume(&path, &loss("cosface"), &[], data()).contains("with other loss: arcface instead of cosface")
+    );
+    assert!(resume(&path, &arcface, &[("m".into(), 0.3)], data()).contains("with other hyperparameters: []"));
     let other = Data { hash: "seven".into(), ..data() };
-    assert!(resume(&path, &arcface, &[], other).contains("its data are six, not seven"));
+    assert!(resume(&path, &arcface, &[], other).contains("with other data: six instead of seven"));
+    let mut changed = loss("arcface");
+    changed.graph.params[0].default = Some(48.0);
+    assert!(resume(&path, &changed, &[], data()).contains("with other loss"));
     // Files that are none, or damaged.
     let none = folder.path().join("none");
     assert!(matches!(Model::open(&none), Err(TrainError::Read { .. })));
@@ -164,6 +174,17 @@ fn what_does_not_fit_is_refused() {
     let bytes = std::fs::read(&path).expect("it is there");
     std::fs::write(&none, &bytes[..bytes.len() - 5]).expect("it is written");
     assert!(Model::open(&none).is_err());
+    // Sizes that the tensors don't have, in a header of the same length.
+    let find = |what: &[u8]| bytes.windows(what.len()).position(|part| part == what).expect("it is there");
+    for (what, with) in
+        [(&b"embedding\\\":8"[..], &b"embedding\\\":9"[..]), (b"height\\\":24", b"height\\\":99")]
+    {
+        let mut damaged = bytes.clone();
+        let from = bytes.windows(what.len()).rposition(|part| part == what).expect("it is there");
+        damaged[from..from + with.len()].copy_from_slice(with);
+        std::fs::write(&none, &damaged).expect("it is written");
+        assert!(matches!(Model::open(&none), Err(TrainError::Tensor { .. })), "{}", find(what));
+    }
     // A place that can't be written keeps what is there.
     assert!(matches!(trainer.save(&folder.path().join("no/where")), Err(TrainError::Write { .. })));
     // Too large a rate.

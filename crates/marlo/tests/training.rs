@@ -68,7 +68,8 @@ fn a_model_is_trained_and_judged() {
     let json: serde_json::Value =
         serde_json::from_str(&done(&["test", "a", "--json"], folder.path())).expect("JSON");
     assert!(json["curve"]["auc"].as_f64().expect("a number") > 0.7, "{json}");
-    // Nothing of the model's own identities is left in what it was trained with.
+    // Its own identities are left out, unless that is wanted.
+    assert!(verdict.starts_with("arcface on 512 images of 32 identities\n"), "{verdict}");
     assert!(done(&["test", "a", "--allow-overlap"], folder.path()).contains("1024 images of 64 identities"));
 }
 
@@ -85,11 +86,12 @@ fn a_killed_training_ends_as_an_unbroken_one() {
         .spawn()
         .expect("the program starts");
     wait_for(&broken);
+    assert!(child.try_wait().expect("it can be asked").is_none(), "it is not at its end");
     // On Unix that is SIGKILL: the program has no chance to tidy up.
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     let lines = done(&[&of("broken")[..], &["--resume"]].concat(), folder.path());
-    assert!(lines.lines().count() < 12, "it went on");
+    assert!((1..12).contains(&lines.lines().count()), "it went on: {lines}");
     let read = |name: &str| std::fs::read(folder.path().join(name)).expect("it is there");
     assert!(read("whole") == read("broken"));
 }
@@ -112,8 +114,25 @@ fn an_interrupted_training_saves_first() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
-    assert!(said.ends_with("stopped; go on with: marlo train arcface --out model --resume\n"), "{said}");
+    let (_, command) = said.trim_end().rsplit_once("go on with: marlo ").expect("it says how to go on");
+    assert_eq!(command, format!("{} --resume", arguments.join(" ")));
     assert!(done(&["test", "model"], folder.path()).contains("AUC"));
+    // The command works, though it has 2000 epochs to go: stopped again at once.
+    let child = marlo(&command.split(' ').collect::<Vec<_>>(), folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .expect("there is kill")
+            .success()
+    );
+    let output = child.wait_with_output().expect("it ends");
+    assert!(text(&output.stderr).contains("stopped; go on with"), "{}", text(&output.stderr));
 }
 
 /// A folder with identities of so many images each, dark squares on grey.
@@ -126,7 +145,7 @@ fn images(folder: &Path, identities: &[(&str, usize)], size: u32) {
                 .map(|at| {
                     40 * u8::from(((at / size + at) as usize).is_multiple_of(person + 2))
                         + 90
-                        + (image as u8 * 7 + at as u8) % 31
+                        + ((image as u32 * 7 + at) % 31) as u8
                 })
                 .collect();
             let header = format!("P5 {size} {size} 255\n");
@@ -172,12 +191,20 @@ fn bad_images_are_named() {
     // Checkpoints of something else.
     let other = [&["train", "cosface", "--data", "data", "--out", "m", "--resume"][..], &SMALL].concat();
     assert!(
-        refused(&other, path).contains("a checkpoint of another training: its loss are softmax, not cosface")
+        refused(&other, path)
+            .contains("a checkpoint of another training, with other loss: softmax instead of cosface")
     );
     let nothing = refused(&["test", "data/ann/0.pgm"], path);
     assert!(nothing.contains("no model of marlo"), "{nothing}");
-    let error = refused(&["test", "m", "--data", "wide"], path);
-    assert!(error.starts_with("error: "), "{error}");
+    let split =
+        [&["train", "softmax", "--data", "data", "--out", "m", "--resume", "--split-seed", "1"][..], &SMALL]
+            .concat();
+    assert!(refused(&split, path).contains("with other identities"), "another split");
+    images(&path.join("large"), &[("x", 2), ("y", 2)], 20);
+    let error = refused(&["test", "m", "--data", "large"], path);
+    assert_eq!(error, "error: images of 20 × 20 pixels, but the network was trained with 12 × 12\n");
+    let error = refused(&["test", "b", "--data", "both"], path);
+    assert!(error.contains("was trained with 3 of the 3 identities: too few are left"), "{error}");
 }
 
 /// A limit on the size of files stands for a full disk.
@@ -196,32 +223,65 @@ fn a_full_disk_loses_nothing() {
     let said = text(&output.stderr);
     assert!(said.contains("the file that was there before is as it was"), "{said}");
     assert!(std::fs::read(folder.path().join("m")).expect("it is there") == before);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("it is a folder").count(),
+        1,
+        "nothing is left lying about"
+    );
 }
 
 #[test]
-fn pairs_of_a_published_protocol_are_judged() {
+fn pairs_of_published_protocols_are_judged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path();
-    images(&path.join("data"), &[("ann", 4), ("ben", 4), ("cas", 4), ("dan", 4)], 12);
-    for name in ["ann", "ben", "cas", "dan"] {
-        for image in 0..4 {
-            let person = path.join("data").join(name);
-            std::fs::rename(
-                person.join(format!("{image}.pgm")),
-                person.join(format!("{name}_{:04}.jpg", image + 1)),
-            )
-            .expect("it is renamed");
-        }
+    done(&small(&["train", "softmax", "--out", "m"]), path);
+    images(&path.join("data"), &[("ann", 4), ("ben", 4), ("cas", 4), ("dan", 4)], 24);
+    let numbered: Vec<(&str, usize)> = ["ann", "ben", "cas", "dan"]
+        .into_iter()
+        .flat_map(|name| (1..5).map(move |image| (name, image)))
+        .collect();
+    let file = |name: &str, to: String| path.join("data").join(name).join(to);
+    let pairs = |text: &str| std::fs::write(path.join("pairs.txt"), text).expect("it is written");
+    let judged = |format: &str| {
+        run(&["test", "m", "--data", "data", "--pairs", "pairs.txt", "--format", format], path)
+    };
+    // LFW: folder and number.
+    for (name, image) in &numbered {
+        std::fs::rename(
+            file(name, format!("{}.pgm", image - 1)),
+            file(name, format!("{name}_{image:04}.jpg")),
+        )
+        .expect("it is renamed");
     }
-    done(&small(&["train", "softmax", "--data", "data", "--out", "m"]), path);
-    std::fs::write(path.join("pairs.txt"), "2\t1\nann\t1\t2\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n")
-        .expect("it is written");
-    let found = done(&["test", "m", "--data", "data", "--pairs", "pairs.txt"], path);
+    pairs("2\t1\nann\t1\t2\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n");
+    let found = text(&judged("lfw").stdout);
     assert!(found.contains("4 pairs of pairs.txt") && found.contains("accuracy, insightface"), "{found}");
-    std::fs::write(path.join("pairs.txt"), "2\t1\nann\t1\t9\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n")
-        .expect("it is written");
-    let error = refused(&["test", "m", "--data", "data", "--pairs", "pairs.txt"], path);
+    pairs("2\t1\nann\t1\t9\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n");
+    let error = text(&judged("lfw").stderr);
     assert!(error.contains("ann_0009.jpg"), "{error}");
+    // CALFW and CPLFW: file names alone.
+    let lines = |a: &str, b: &str, same: u8| format!("{a}.jpg {same}\n{b}.jpg {same}\n");
+    let genuine: String = numbered
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .take(10)
+        .map(|pair| {
+            lines(&format!("{}_{:04}", pair[0].0, pair[0].1), &format!("{}_{:04}", pair[1].0, pair[1].1), 1)
+        })
+        .collect();
+    let impostors: String = (0..10)
+        .map(|at| (numbered[at % 4], numbered[4 + at]))
+        .map(|(a, b)| lines(&format!("{}_{:04}", a.0, a.1), &format!("{}_{:04}", b.0, b.1), 0))
+        .collect();
+    pairs(&(genuine + &impostors));
+    let output = judged("two-lines");
+    assert!(text(&output.stdout).contains("20 pairs"), "{}", text(&output.stderr));
+    // Identities of the training.
+    images(&path.join("own"), &[("ann", 4), ("ben", 4), ("cas", 4), ("dan", 4)], 24);
+    done(&small(&["train", "softmax", "--data", "own", "--out", "o"]), path);
+    pairs("2\t1\nann\t1\t2\nann\t1\tben\t1\ncas\t1\t2\ncas\t3\tdan\t1\n");
+    let error = refused(&["test", "o", "--data", "data", "--pairs", "pairs.txt"], path);
+    assert!(error.contains("was trained with 2 of the identities in pairs.txt"), "{error}");
 }
 
 /// The program of a browser that shows pages without a screen.

@@ -38,6 +38,17 @@ impl CliError {
     }
 }
 
+impl CliError {
+    /// Its message, where it has one.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            CliError::Usage(message) | CliError::Input(message) => message.clone(),
+            CliError::Program { path, .. } => path.clone(),
+            CliError::Said => String::new(),
+        }
+    }
+}
+
 /// Any typed error of a library is bad input here; its text names the place.
 impl<E: std::error::Error> From<E> for CliError {
     fn from(error: E) -> Self {

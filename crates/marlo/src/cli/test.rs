@@ -1,5 +1,6 @@
 //! `marlo test`: a model judged on identities that it has not seen.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use marlo::data::folder;
@@ -57,6 +58,42 @@ enum Format {
     Agedb,
 }
 
+impl Format {
+    fn read(self, file: &Path) -> Result<PairList, CliError> {
+        Ok(match self {
+            Format::Lfw => formats::lfw::read(file)?,
+            Format::Rfw => formats::rfw::read(file, FOLDS)?,
+            Format::TwoLines => formats::two_lines::read(file, FOLDS)?,
+            Format::Agedb => formats::agedb::read(file, FOLDS)?,
+        })
+    }
+
+    /// The name that a list has for the image in a file.
+    fn name(self, file: &Path) -> String {
+        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        match self {
+            Format::Lfw | Format::Rfw => {
+                format!("{}/{}", part(file.parent().and_then(Path::file_name)), part(file.file_name()))
+            }
+            Format::TwoLines => part(file.file_name()),
+            Format::Agedb => part(file.file_stem()),
+        }
+    }
+
+    /// The identity in a name.
+    fn identity(self, name: &str) -> &str {
+        match self {
+            Format::Lfw => formats::lfw::identity(name),
+            Format::Rfw => formats::rfw::identity(name),
+            Format::TwoLines => formats::two_lines::identity(name),
+            Format::Agedb => formats::agedb::identity(name),
+        }
+    }
+}
+
+/// Folds of lists that have none of their own.
+const FOLDS: usize = 10;
+
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
     if let (Some(pairs), Some(data)) = (&args.pairs, &args.data) {
@@ -66,39 +103,51 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     for skipped in &found.skipped {
         say(&format!("skipped {}: {}", skipped.path.display(), skipped.reason));
     }
-    let images = match (found.test, args.allow_overlap) {
-        (Some(test), _) => test,
-        (None, true) => found.images,
-        (None, false) => split::without(&found.images, &model.about.classes)?,
+    let images = found.test.unwrap_or(found.images);
+    let seen = images.class_names().iter().filter(|name| model.about.classes.contains(name)).count();
+    let images = match args.allow_overlap || seen == 0 {
+        true => images,
+        false if images.class_names().len() - seen < 2 => {
+            return Err(CliError::Input(format!(
+                "{} was trained with {seen} of the {} identities: too few are left to judge; give other images, or \
+                 --allow-overlap",
+                args.model.display(),
+                images.class_names().len()
+            )));
+        }
+        false => split::without(&images, &model.about.classes)?,
     };
     let judged = judge_model(&model, &images, args.flip)?;
     if args.json {
         return print(&format!("{:#}\n", judged.report.to_json()));
     }
-    print(&table(
-        &judged,
-        &format!(
-            "{} on {} images of {} identities",
-            model.about.loss,
-            images.len(),
-            images.class_names().len()
-        ),
-    ))
+    let title = format!(
+        "{} on {} images of {} identities",
+        model.about.loss,
+        images.len(),
+        images.class_names().len()
+    );
+    print(&table(&judged, &title))
 }
 
 /// By a list of pairs that names images.
 fn by_pairs(args: &Args, model: &Model, pairs: &Path, data: &Path) -> Result<(), CliError> {
-    let list: PairList = match args.format {
-        Format::Lfw => formats::lfw::read(pairs)?,
-        Format::Rfw => formats::rfw::read(pairs, 10)?,
-        Format::TwoLines => formats::two_lines::read(pairs, 10)?,
-        Format::Agedb => formats::agedb::read(pairs, 10)?,
-    };
+    let list = args.format.read(pairs)?;
     let found = folder::read(data)?;
-    let names: Vec<String> = found.files.iter().map(|file| name_of(file)).collect();
-    let overlap = list.overlaps(formats::lfw::identity);
+    let names: Vec<String> = found.files.iter().map(|file| args.format.name(file)).collect();
+    let overlap = list.overlaps(|name| args.format.identity(name));
     if !overlap.is_empty() {
         say(&format!("warning: {} identities are in more than one fold", overlap.len()));
+    }
+    let seen: BTreeSet<&str> = list.images().iter().map(|name| args.format.identity(name)).collect();
+    let seen = seen.iter().filter(|name| model.about.classes.iter().any(|class| class == *name)).count();
+    if seen > 0 && !args.allow_overlap {
+        return Err(CliError::Input(format!(
+            "{} was trained with {seen} of the identities in {}: the verdict would be too good; train without them, or \
+             give --allow-overlap",
+            args.model.display(),
+            list.name()
+        )));
     }
     let embeddings = embeddings(&model.network, &found.images, args.flip)?;
     let trials = list.trials_by_name(&embeddings, &names)?;
@@ -106,24 +155,14 @@ fn by_pairs(args: &Args, model: &Model, pairs: &Path, data: &Path) -> Result<(),
     let mut json = Vec::new();
     for protocol in [Protocol::Insightface, Protocol::FacexZoo] {
         let found = verify(protocol, &trials)?;
-        text += &format!(
-            "accuracy, {:<12} {:.2} % ± {:.2} (standard error)\n",
-            protocol.name(),
-            100.0 * found.mean,
-            100.0 * found.standard_error
-        );
+        let (mean, error) = (100.0 * found.mean, 100.0 * found.standard_error);
+        text += &format!("accuracy, {:<12} {mean:.2} % ± {error:.2} (standard error)\n", protocol.name());
         json.push(serde_json::json!({
-            "protocol": protocol.name(), "mean": found.mean, "standard_error": found.standard_error, "accuracies": found.accuracies,
+            "protocol": protocol.name(), "mean": found.mean, "standard_error": found.standard_error,
+            "accuracies": found.accuracies,
         }));
     }
     if args.json { print(&format!("{:#}\n", Value::from(json))) } else { print(&text) }
-}
-
-/// `Name/Name_0001.jpg` of a path.
-fn name_of(file: &Path) -> String {
-    let parts: Vec<String> =
-        file.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    parts[parts.len().saturating_sub(2)..].join("/")
 }
 
 /// A verdict as lines for people.

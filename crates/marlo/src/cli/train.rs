@@ -1,14 +1,16 @@
 //! `marlo train`: a network and a head, trained with any loss.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use marlo::loss::Loss;
 use marlo::recognition::{self, Faces, Source, faces};
-use marlo::train::{Epoch, Event, Fall, Plan, Rate, Trainer};
+use marlo::train::{Epoch, Event, Fall, Plan, Rate, TrainError, Trainer};
 use serde_json::json;
 
+use super::compare::command;
 use super::error::CliError;
 use super::{print, say, spec};
 
@@ -179,18 +181,10 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         )));
     }
     let faces = args.training.faces()?;
-    let resumed = args.resume && args.out.exists();
-    let mut trainer = if resumed {
-        Trainer::resume(&args.out, &compiled.loss, &args.set, faces.train.clone())?
-    } else {
-        Trainer::new(&compiled.loss, &args.set, faces.train.clone(), args.training.plan(args.seed))?
-    };
-    if resumed && *trainer.plan() != args.training.plan(args.seed) {
-        say("note: the plan is that of the checkpoint; options that differ from it have no effect");
-    }
+    let mut trainer = trainer(args, &compiled.loss, &faces)?;
     let images = &faces.train.images;
     say(&format!(
-        "{}: {} images of {} identities, {} unseen; a network of {} values; {}",
+        "{}: {} images of {} identities, {} for testing; a network of {} values; {}",
         faces.source,
         images.len(),
         images.class_names().len(),
@@ -198,38 +192,55 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         trainer.network().values(),
         compiled.loss.name
     ));
-    catch_interrupts();
-    let bar = bar(&trainer);
-    let stopped = trainer.run(|trainer, event| match event {
-        Event::Step(step) => {
-            bar.set_position(step.done);
-            bar.set_message(format!("loss {:.3}  rate {:.2e}", step.loss, step.rate));
-            if is_stopped() {
-                trainer.save(&args.out)?;
-                return Ok(ControlFlow::Break(()));
-            }
-            Ok(ControlFlow::Continue(()))
+    match follow(&mut trainer, &args.out)? {
+        Some(()) => {
+            let goes_on = if args.resume { "" } else { " --resume" };
+            Err(CliError::Input(format!("stopped; go on with: {}{goes_on}", command())))
         }
-        Event::Epoch(epoch) => {
-            trainer.save(&args.out)?;
-            bar.suspend(|| print(&format!("{}\n", line(epoch))))
-                .map_err(|_| marlo::train::TrainError::Closed)?;
-            Ok(ControlFlow::Continue(()))
-        }
-    });
-    bar.finish_and_clear();
-    match stopped? {
-        Some(()) => Err(CliError::Input(format!(
-            "stopped; go on with: marlo train {} --out {} --resume",
-            args.spec,
-            args.out.display()
-        ))),
         None => {
             let out = args.out.display();
             say(&format!("{out}; judge it with: marlo test {out}"));
             Ok(())
         }
     }
+}
+
+/// A model to begin with, or the one that was begun.
+fn trainer(args: &Args, loss: &Loss, faces: &Faces) -> Result<Trainer, CliError> {
+    let plan = args.training.plan(args.seed);
+    if !(args.resume && args.out.exists()) {
+        return Ok(Trainer::new(loss, &args.set, faces.train.clone(), plan)?);
+    }
+    let trainer = Trainer::resume(&args.out, loss, &args.set, faces.train.clone())?;
+    if *trainer.plan() != plan {
+        say("note: the plan is that of the checkpoint; options that differ from it have no effect");
+    }
+    Ok(trainer)
+}
+
+/// Trains, with a bar, lines of JSON and checkpoints. Gives something where it was stopped.
+fn follow(trainer: &mut Trainer, out: &Path) -> Result<Option<()>, CliError> {
+    catch_interrupts();
+    let bar = bar(trainer);
+    let stopped = trainer.run(|trainer, event| match event {
+        Event::Step(step) => {
+            bar.set_position(step.done);
+            bar.set_message(format!("loss {:.3}  rate {:.2e}", step.loss, step.rate));
+            if is_stopped() {
+                trainer.save(out)?;
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+        Event::Epoch(epoch) => {
+            trainer.save(out)?;
+            let printed = bar.suspend(|| print(&format!("{}\n", line(epoch))));
+            printed.map_err(|error| TrainError::Watch(error.message()))?;
+            Ok(ControlFlow::Continue(()))
+        }
+    });
+    bar.finish_and_clear();
+    Ok(stopped?)
 }
 
 /// A bar with loss, rate and the time that is left.

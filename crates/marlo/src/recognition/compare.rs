@@ -12,11 +12,14 @@ use marlo_train::{Data, Epoch, Event, Plan, TrainError, Trainer};
 
 use super::faces::Faces;
 use super::judge::{Judged, JudgedError, embeddings, judge};
+use marlo_judge::Report;
 
 /// Degrees of an angle, in whole ones.
 pub const DEGREES: usize = 180;
+/// Ranks of the curve of identification.
+const RANKS: usize = 20;
 /// Identities in the picture of two-dimensional embeddings, at most.
-const IN_PICTURE: usize = 8;
+const IN_PICTURE: usize = 6;
 
 /// A loss that takes part.
 #[derive(Clone, Debug)]
@@ -34,8 +37,14 @@ pub struct Run {
     pub seed: u64,
     /// What was seen in each epoch.
     pub history: Vec<Epoch>,
-    /// The verdict.
-    pub judged: Judged,
+    /// The verdict, without its curve.
+    pub report: Report,
+    /// What could not be judged.
+    pub refused: Vec<String>,
+    /// The curve of all pairs, thinned: false and true accept rates.
+    pub roc: Vec<(f64, f64)>,
+    /// The share of images whose own identity is among the first 1, 2, 3.. found.
+    pub cmc: Vec<f64>,
     /// Angles of training images, as the trained network sees them, to the class vectors.
     pub angles: Angles,
     /// Seconds of training.
@@ -56,9 +65,11 @@ pub struct Angles {
 pub struct Contestant {
     /// The loss and its settings.
     pub entrant: Entrant,
-    /// One a seed.
+    /// One a seed that came to its end.
     pub runs: Vec<Run>,
-    /// Embeddings of length two: for each identity its images' places.
+    /// Why the others did not.
+    pub failed: Vec<String>,
+    /// Embeddings of length two: for each identity its images' places. None where that training failed.
     pub picture: Vec<Vec<(f64, f64)>>,
 }
 
@@ -106,8 +117,11 @@ pub struct Progress {
 
 /// Compares losses: `plan` makes the plan of a seed. `watch` is told of each step, and stops everything with `Break`.
 ///
+/// A training that diverges, or a verdict that there can't be, fails alone: see [`Contestant::failed`]. Where `watch` breaks, what
+/// is complete is given back.
+///
 /// # Errors
-/// When a training or a verdict fails, or `watch` breaks.
+/// When there is no picture's worth of images.
 pub fn compare(
     entrants: Vec<Entrant>,
     faces: &Faces,
@@ -120,14 +134,21 @@ pub fn compare(
     let mut trained = 0;
     let mut contestants = Vec::new();
     for entrant in entrants {
-        let mut runs = Vec::new();
+        let (mut runs, mut failed, mut stopped) = (Vec::new(), Vec::new(), false);
         let name = entrant.loss.name.clone();
         for &seed in seeds {
             let mut step = |share: f64| {
                 let steps = (((trained as f64 + share) * 1000.0) as u64, all * 1000);
                 watch(&Progress { loss: name.clone(), seed: Some(seed), steps })
             };
-            runs.push(run(&entrant, faces, plan(seed), &mut step)?);
+            match run(&entrant, faces, plan(seed), &mut step) {
+                Ok(run) => runs.push(run),
+                Err(CompareError::Stopped) => {
+                    stopped = true;
+                    break;
+                }
+                Err(error) => failed.push(error.to_string()),
+            }
             trained += 1;
         }
         let mut step = |share: f64| {
@@ -135,9 +156,21 @@ pub fn compare(
             watch(&Progress { loss: name.clone(), seed: None, steps })
         };
         let seed = seeds.first().copied().unwrap_or(0);
-        let places = places(&entrant, &picture, Plan { embedding: 2, share: 1.0, ..plan(seed) }, &mut step)?;
+        let flat = Plan { embedding: 2, share: 1.0, ..plan(seed) };
+        let places = match stopped {
+            true => Err(CompareError::Stopped),
+            false => places(&entrant, &picture, flat, &mut step),
+        };
         trained += 1;
-        contestants.push(Contestant { entrant, runs, picture: places });
+        stopped |= matches!(places, Err(CompareError::Stopped));
+        let picture = places.unwrap_or_else(|error| {
+            failed.push(format!("in the plane: {error}"));
+            Vec::new()
+        });
+        contestants.push(Contestant { entrant, runs, failed, picture });
+        if stopped {
+            break;
+        }
     }
     Ok(contestants)
 }
@@ -171,19 +204,35 @@ fn run(
     plan: Plan,
     step: &mut dyn FnMut(f64) -> ControlFlow<()>,
 ) -> Result<Run, CompareError> {
-    let (seed, flip, start) = (plan.seed, plan.flip, Instant::now());
+    let (seed, start) = (plan.seed, Instant::now());
     let trainer = train(entrant, faces.train.clone(), plan, step)?;
     let seconds = start.elapsed().as_secs_f64();
     let loss = entrant.loss.name.clone();
     let wrong = |source| CompareError::Judge { loss: loss.clone(), seed, source: Box::new(source) };
-    let found = embeddings(trainer.network(), &faces.test, flip).map_err(wrong)?;
+    let found = embeddings(trainer.network(), &faces.test, false).map_err(wrong)?;
     let judged = judge(&entrant.loss.name, &found, faces.test.labels()).map_err(wrong)?;
     let angles = angles(&trainer, &faces.train.images).map_err(|source| CompareError::Train {
         loss: entrant.loss.name.clone(),
         seed,
         source: Box::new(source),
     })?;
-    Ok(Run { seed, history: trainer.history().to_vec(), judged, angles, seconds })
+    let Judged { report, roc, cmc, refused } = judged;
+    let rates = roc.points().iter().map(|&point| (roc.far(point), roc.tar(point)));
+    let history = trainer.history().to_vec();
+    let (roc, cmc) = (thinned(rates), cmc.curve(RANKS));
+    Ok(Run { seed, history, report, refused, roc, cmc, angles, seconds })
+}
+
+/// The points of a curve that a picture shows: those further than a hundredth of a decade, or of the way up, from the last.
+fn thinned(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut kept: Vec<(f64, f64)> = Vec::new();
+    for (far, tar) in points.filter(|point| point.0 > 0.0) {
+        let is_far = |last: &(f64, f64)| (far / last.0).log10() > 0.01 || tar - last.1 > 0.01;
+        if kept.last().is_none_or(is_far) {
+            kept.push((far, tar));
+        }
+    }
+    kept
 }
 
 /// Unit vectors of rows.

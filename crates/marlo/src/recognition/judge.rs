@@ -6,7 +6,9 @@ use marlo_judge::report::Curve;
 use marlo_judge::{
     Confidence, Embeddings, EmbeddingsError, JudgeError, Labelled, Protocol, Report, Roc, all_pairs, verify,
 };
-use marlo_train::{Model, Network, TrainError};
+use marlo_train::{Model, Network, Size, TrainError};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use marlo_data::ImageSet;
 use marlo_data::loader::normalise;
@@ -44,6 +46,16 @@ pub enum JudgedError {
     /// The embeddings.
     #[error(transparent)]
     Embeddings(#[from] EmbeddingsError),
+    /// Images of another size than the network's.
+    #[error("images of {height} × {width} pixels, but the network was trained with {} × {}", .size.height, .size.width_of_image)]
+    Size {
+        /// The images' height.
+        height: usize,
+        /// Their width.
+        width: usize,
+        /// The network's size.
+        size: Size,
+    },
     /// The protocols.
     #[error(transparent)]
     Judge(#[from] JudgeError),
@@ -57,9 +69,13 @@ pub enum JudgedError {
 /// # Errors
 /// When the images are not of the network's size, or an embedding is no number.
 pub fn embeddings(network: &Network, images: &ImageSet, flip: bool) -> Result<Embeddings, JudgedError> {
-    let dim = network.size().embedding;
+    let size = network.size();
+    let (height, width) = (images.height(), images.width());
+    if (height, width) != (size.height, size.width_of_image) {
+        return Err(JudgedError::Size { height, width, size });
+    }
     let of = |pixels: Vec<f32>| -> Result<Embeddings, JudgedError> {
-        Ok(Embeddings::new(network.embed(&pixels)?, dim)?)
+        Ok(Embeddings::new(network.embed(&pixels)?, size.embedding)?)
     };
     let plain = of(images.pixels().iter().map(|&x| normalise(x)).collect())?;
     if !flip {
@@ -91,7 +107,10 @@ pub fn judge(name: &str, embeddings: &Embeddings, labels: &[i64]) -> Result<Judg
         Some(list) => {
             let trials = list?.trials(embeddings)?;
             for protocol in [Protocol::Insightface, Protocol::FacexZoo] {
-                verification.push(verify(protocol, &trials)?);
+                match verify(protocol, &trials) {
+                    Ok(found) => verification.push(found),
+                    Err(error) => refused.push(format!("ten folds, {}: {error}", protocol.name())),
+                }
             }
         }
         None => refused.push(format!("{FOLDS} folds: too few identities with two images each")),
@@ -101,10 +120,15 @@ pub fn judge(name: &str, embeddings: &Embeddings, labels: &[i64]) -> Result<Judg
     match gallery(embeddings, labels) {
         Some([(gallery, gallery_labels), (probes, probe_labels)]) => {
             let (gallery, probes) = (gallery?, probes?);
-            let set =
-                open_set(Labelled::new(&probes, &probe_labels)?, Labelled::new(&gallery, &gallery_labels)?)?;
+            let (gallery, probes) =
+                (Labelled::new(&gallery, &gallery_labels)?, Labelled::new(&probes, &probe_labels)?);
+            let set = open_set(probes, gallery);
             for fpir in FPIRS {
-                match set.tpir_at_fpir(fpir, 1, Confidence::NinetyFive) {
+                match set
+                    .as_ref()
+                    .map_err(JudgeError::clone)
+                    .and_then(|set| set.tpir_at_fpir(fpir, 1, Confidence::NinetyFive))
+                {
                     Ok(point) => points_of_open_set.push(point),
                     Err(error) => refused.push(format!("TPIR at FPIR {fpir:e}: {error}")),
                 }
@@ -142,50 +166,69 @@ fn by_label(labels: &[i64]) -> Vec<Vec<usize>> {
     of.into_values().collect()
 }
 
-/// Ten folds of as many genuine as impostor pairs, no identity in two folds; none where a fold would have no pair of a kind.
+/// Ten folds of as many genuine as impostor pairs, no identity in two folds and no pair twice; none where a fold would have no
+/// pair of a kind.
 ///
-/// Pairs are taken in an order that has nothing to do with the images': those at the same distance in it make a pair.
+/// Images stand in an order drawn for each identity, always the same. Pairs are taken from all identities of a fold in turn,
+/// so that each has a share.
 pub fn folds(labels: &[i64]) -> Option<Result<PairList, PairsError>> {
-    let people: Vec<Vec<usize>> = by_label(labels).into_iter().filter(|images| images.len() > 1).collect();
+    let mut people: Vec<Vec<usize>> =
+        by_label(labels).into_iter().filter(|images| images.len() > 1).collect();
     if people.len() < 2 * FOLDS {
         return None;
     }
+    for (at, images) in people.iter_mut().enumerate() {
+        shuffle(images, &mut ChaCha8Rng::seed_from_u64(at as u64));
+    }
     let folds = (0..FOLDS).map(|fold| {
-        let people: Vec<&Vec<usize>> = people.iter().skip(fold).step_by(FOLDS).collect();
-        let mut genuine = Vec::new();
-        for distance in 1.. {
-            let before = genuine.len();
-            for images in people.iter().filter(|images| images.len() > distance) {
-                genuine.extend((distance..images.len()).map(|at| (images[at - distance], images[at])));
-            }
-            if genuine.len() == before || genuine.len() >= PAIRS {
-                break;
-            }
-        }
-        let mut impostors = Vec::new();
-        'all: for turn in 0.. {
-            let before = impostors.len();
-            for (one, images) in people.iter().enumerate() {
-                let other = people[(one + 1 + turn % (people.len() - 1)) % people.len()];
-                let round = turn / (people.len() - 1);
-                if round < images.len().min(other.len()) {
-                    impostors.push((images[round], other[(round + one) % other.len()]));
-                }
-                if impostors.len() >= PAIRS {
-                    break 'all;
-                }
-            }
-            if impostors.len() == before {
-                break;
-            }
-        }
-        let count = genuine.len().min(impostors.len()).min(PAIRS);
+        let people: Vec<&[usize]> = people.iter().skip(fold).step_by(FOLDS).map(Vec::as_slice).collect();
+        let (genuine, impostors) = (genuine(&people), impostors(&people));
+        let count = genuine.len().min(impostors.len());
         let pair = |same| move |&(first, second): &(usize, usize)| Pair { first, second, same };
         let genuine = genuine[..count].iter().map(pair(true));
         genuine.chain(impostors[..count].iter().map(pair(false))).collect()
     });
     let names = (0..labels.len()).map(|image| image.to_string()).collect();
     Some(PairList::new("ten folds", names, folds.collect()))
+}
+
+/// Fisher and Yates's shuffle.
+fn shuffle(images: &mut [usize], random: &mut ChaCha8Rng) {
+    for last in (1..images.len()).rev() {
+        let other = (u64::from(random.next_u32()) * (last as u64 + 1)) >> 32;
+        images.swap(last, other as usize);
+    }
+}
+
+/// Pairs of one identity: one of each in turn, neighbours first.
+fn genuine(people: &[&[usize]]) -> Vec<(usize, usize)> {
+    let most = people.iter().map(|images| images.len()).max().unwrap_or(0);
+    let starts =
+        (1..most).flat_map(|distance| (0..most - distance).map(move |start| (start, start + distance)));
+    let pairs = starts.flat_map(|(one, other)| {
+        people
+            .iter()
+            .filter(move |images| other < images.len())
+            .map(move |images| (images[one], images[other]))
+    });
+    pairs.take(PAIRS).collect()
+}
+
+/// Pairs of two identities: each with the next, then with the one after that, and so on, each time other images.
+fn impostors(people: &[&[usize]]) -> Vec<(usize, usize)> {
+    let count = people.len();
+    let most = people.iter().map(|images| images.len()).max().unwrap_or(0);
+    let turns = (0..most * most).flat_map(|turn| (1..count).map(move |distance| (turn, distance)));
+    let pairs = turns.flat_map(|(turn, distance)| {
+        // Of two people once, not from both sides.
+        (0..count - distance).filter_map(move |one| {
+            let (images, others) = (people[one], people[one + distance]);
+            let place = (turn % images.len(), (turn + turn / images.len()) % others.len());
+            (turn < images.len() * others.len()).then(|| (images[place.0], others[place.1]))
+        })
+    });
+    let mut seen = std::collections::HashSet::new();
+    pairs.filter(|pair| seen.insert(*pair)).take(PAIRS).collect()
 }
 
 type Side = (Result<Embeddings, EmbeddingsError>, Vec<i64>);
@@ -203,4 +246,48 @@ fn gallery(embeddings: &Embeddings, labels: &[i64]) -> Option<[Side; 2]> {
         (Embeddings::new(rows, embeddings.dim()), images.iter().map(|&image| labels[image]).collect())
     };
     Some([side(&known), side(&probes)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn folds_share_no_identity_and_repeat_no_pair() {
+        // 40 identities of 2 to 12 images.
+        let labels: Vec<i64> = (0..40).flat_map(|label| vec![label; 2 + (label as usize * 7) % 11]).collect();
+        let list = folds(&labels).expect("there are enough").expect("they are images");
+        let mut of_identity = vec![HashSet::new(); 40];
+        for (fold, pairs) in list.folds().iter().enumerate() {
+            let genuine: Vec<&Pair> = pairs.iter().filter(|pair| pair.same).collect();
+            assert_eq!(2 * genuine.len(), pairs.len());
+            let mut seen = HashSet::new();
+            for pair in pairs {
+                let (a, b) = (labels[pair.first], labels[pair.second]);
+                assert_eq!(a == b, pair.same);
+                assert!(
+                    seen.insert((pair.first.min(pair.second), pair.first.max(pair.second))),
+                    "{pair:?} twice"
+                );
+                of_identity[a as usize].insert(fold);
+                of_identity[b as usize].insert(fold);
+            }
+            let people: HashSet<i64> = genuine.iter().map(|pair| labels[pair.first]).collect();
+            assert_eq!(people.len(), 4, "each has its share");
+        }
+        assert!(of_identity.iter().all(|folds| folds.len() == 1));
+        assert!(folds(&labels[..labels.len() / 4]).is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_refused_with_its_reason() {
+        // One image of each second identity: nobody who is known is looked for.
+        let labels = [0, 1, 1, 2, 3, 3];
+        let rows: Vec<f32> = (0..6).flat_map(|at| [1.0, at as f32]).collect();
+        let embeddings = Embeddings::new(rows, 2).expect("they are numbers");
+        let judged = judge("x", &embeddings, &labels).expect("there are pairs of both kinds");
+        assert!(judged.refused.iter().any(|text| text.starts_with("TPIR at FPIR")), "{:?}", judged.refused);
+        assert!(judged.refused.iter().any(|text| text.starts_with("10 folds")), "{:?}", judged.refused);
+    }
 }

@@ -3,7 +3,7 @@
 use marlo_ir::formula::{Formulas, Style};
 use marlo_plot::{Axis, Chart, Content, Curve, Label, Plot, Theme};
 
-use super::compare::Contestant;
+use super::compare::{Contestant, Run};
 use super::summary::{Mean, means};
 
 /// What stands at the head of the page.
@@ -31,24 +31,23 @@ pub fn html(facts: &Facts, contestants: &[Contestant]) -> String {
     }
     body += "</table>\n<h2>Results</h2>\n";
     body += &table(contestants);
-    body += "<p>Means over seeds, with the half width of their 95 % interval. The best mean of a column is bold; where intervals \
-             overlap, that says little.</p>\n";
-    for refused in
-        contestants.first().and_then(|one| one.runs.first()).iter().flat_map(|run| &run.judged.refused)
-    {
+    body += "<p>Means over seeds, with the half width of their 95 % interval (Student's t). The best mean of a column is bold; where \
+             intervals overlap, that says little. Intervals of rates count pairs as independent, which they are not: they are too \
+             narrow. ROC, CMC and angles are those of the first seed, learning curves means over all.</p>\n";
+    for refused in contestants.iter().find_map(|one| one.runs.first()).iter().flat_map(|run| &run.refused) {
         body += &format!("<p>Not reported: {}.</p>\n", escape(refused));
     }
-    for (title, plot) in figures(contestants) {
-        body += &format!("<figure id=\"{title}\">{}</figure>\n", plot.svg(Theme::Auto));
+    for failed in contestants.iter().flat_map(|one| &one.failed) {
+        body += &format!("<p>Failed: {}.</p>\n", escape(failed));
+    }
+    for (id, title, axes, of) in FIGURES {
+        let plot = chart(title, axes, contestants, of);
+        body += &format!("<figure id=\"{id}\">{}</figure>\n", plot.svg(Theme::Auto));
     }
     body += "<h2>Embeddings in the plane</h2>\n<p>The network trained once more, with embeddings of length two, on a few identities: \
              each colour is one.</p>\n";
-    for one in contestants {
-        body += &format!(
-            "<figure id=\"plane-{}\">{}</figure>\n",
-            escape(&one.entrant.loss.name),
-            picture(one).svg(Theme::Auto)
-        );
+    for (at, one) in contestants.iter().enumerate() {
+        body += &format!("<figure id=\"plane-{at}\">{}</figure>\n", picture(one).svg(Theme::Auto));
     }
     body += "<h2>Formulas</h2>\n";
     for one in contestants {
@@ -73,7 +72,8 @@ pub fn name(one: &Contestant) -> String {
 
 fn table(contestants: &[Contestant]) -> String {
     let rows: Vec<_> = contestants.iter().map(|one| means(&one.runs)).collect();
-    let Some(first) = rows.first() else { return String::new() };
+    // A loss whose trainings all failed has no measures.
+    let Some(first) = rows.iter().find(|row| !row.is_empty()) else { return String::new() };
     let mut text = String::from("<table id=\"results\">\n<tr><th>loss</th>");
     for (measure, _) in first {
         text += &format!("<th>{}</th>", escape(&measure.name));
@@ -96,98 +96,59 @@ fn table(contestants: &[Contestant]) -> String {
     text + "</table>\n"
 }
 
-fn figures(contestants: &[Contestant]) -> Vec<(&'static str, Plot)> {
-    vec![
-        (
-            "roc",
-            chart("ROC, all pairs", ("log₁₀ of the false accept rate", "true accept rate"), contestants, roc),
-        ),
-        ("cmc", chart("CMC, each image among all others", ("rank", "share found"), contestants, cmc)),
-        (
-            "loss",
-            chart("Learning curve", ("epoch", "loss, relative to the first epoch"), contestants, |one| {
-                by_epoch(one, |epoch, first| epoch.loss / first.loss)
-            }),
-        ),
-        (
-            "angle",
-            chart("Angle to the own class vector", ("epoch", "degrees"), contestants, |one| {
-                by_epoch(one, |epoch, _| epoch.target_angle)
-            }),
-        ),
-        (
-            "nearer",
-            chart("Other classes that are nearer than the own one", ("epoch", "share"), contestants, |one| {
-                by_epoch(one, |epoch, _| epoch.nearer)
-            }),
-        ),
-        (
-            "masked",
-            chart("Classes that the mask picks", ("epoch", "share"), contestants, |one| {
-                by_epoch(one, |epoch, _| epoch.masked.unwrap_or(f64::NAN))
-            }),
-        ),
-        (
-            "target",
-            chart(
-                "Angles of training images to their class vector",
-                ("degrees", "share"),
-                contestants,
-                |one| by_degree(one.runs.first().map(|run| run.angles.target.as_slice()).unwrap_or_default()),
-            ),
-        ),
-        (
-            "others",
-            chart(
-                "Angles of training images to other class vectors",
-                ("degrees", "share"),
-                contestants,
-                |one| by_degree(one.runs.first().map(|run| run.angles.others.as_slice()).unwrap_or_default()),
-            ),
-        ),
-    ]
-}
+/// What a figure shows of a contestant.
+type Shown = fn(&Contestant) -> Vec<(f64, f64)>;
 
-fn chart(
-    title: &str,
-    (x, y): (&str, &str),
-    contestants: &[Contestant],
-    of: impl Fn(&Contestant) -> Vec<(f64, f64)>,
-) -> Plot {
-    let curves: Vec<Curve> = contestants
-        .iter()
-        .map(|one| {
-            (one, of(one).into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).collect::<Vec<_>>())
-        })
-        .filter(|(_, points)| points.len() > 1)
-        .map(|(one, points)| curve(name(one), vec![points]))
-        .collect();
-    plot(title, (x, y), false, curves)
+/// Each figure's name, title, axes and curves.
+const FIGURES: [(&str, &str, (&str, &str), Shown); 8] = [
+    ("roc", "ROC, all pairs", ("log₁₀ of the false accept rate", "true accept rate"), roc),
+    ("cmc", "CMC, each image among all others", ("rank", "share found"), cmc),
+    ("loss", "Learning curve", ("epoch", "loss, relative to the first epoch"), |one| {
+        by_epoch(one, |epoch, first| epoch.loss / first.loss)
+    }),
+    ("angle", "Angle to the own class vector", ("epoch", "degrees"), |one| {
+        by_epoch(one, |epoch, _| epoch.target_angle)
+    }),
+    ("nearer", "Other classes that are nearer than the own one", ("epoch", "share"), |one| {
+        by_epoch(one, |epoch, _| epoch.nearer)
+    }),
+    ("masked", "Classes that the mask picks", ("epoch", "share"), |one| {
+        by_epoch(one, |epoch, _| epoch.masked.unwrap_or(f64::NAN))
+    }),
+    ("target", "Angles of training images to their class vector", ("degrees", "share"), |one| {
+        by_degree(one, |run| &run.angles.target)
+    }),
+    ("others", "Angles of training images to other class vectors", ("degrees", "share"), |one| {
+        by_degree(one, |run| &run.angles.others)
+    }),
+];
+
+fn chart(title: &str, (x, y): (&str, &str), contestants: &[Contestant], of: Shown) -> Plot {
+    let finite = |one: &Contestant| -> Vec<(f64, f64)> {
+        of(one).into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    };
+    let curves = contestants.iter().map(|one| (one, finite(one))).filter(|(_, points)| points.len() > 1);
+    let curves: Vec<Curve> = curves.map(|(one, points)| curve(name(one), vec![points])).collect();
+    let points = || curves.iter().flat_map(|curve| curve.pieces.iter().flatten().copied());
+    let notes = if curves.is_empty() { vec![Label::plain("no loss here has any")] } else { Vec::new() };
+    let axis = |label: &str, of: fn((f64, f64)) -> f64| Axis::around(Label::plain(label), points().map(of));
+    let (x, y) = (axis(x, |point| point.0), axis(y, |point| point.1));
+    Plot { title: Label::plain(title), notes, content: Content::Chart(Chart { x, y, square: false, curves }) }
 }
 
 fn curve(name: String, pieces: Vec<Vec<(f64, f64)>>) -> Curve {
     Curve { name, detail: Label::plain(""), pieces, borders: Vec::new(), region: Vec::new() }
 }
 
-fn plot(title: &str, (x, y): (&str, &str), square: bool, curves: Vec<Curve>) -> Plot {
-    let points = || curves.iter().flat_map(|curve| curve.pieces.iter().flatten().copied());
-    let notes = if curves.is_empty() { vec![Label::plain("no loss here has any")] } else { Vec::new() };
-    let axis = |label: &str, of: fn((f64, f64)) -> f64| Axis::around(Label::plain(label), points().map(of));
-    let (x, y) = (axis(x, |point| point.0), axis(y, |point| point.1));
-    Plot { title: Label::plain(title), notes, content: Content::Chart(Chart { x, y, square, curves }) }
-}
-
 /// The curve of the first seed, over the logarithm of the false accept rate.
 fn roc(one: &Contestant) -> Vec<(f64, f64)> {
-    let Some(run) = one.runs.first() else { return Vec::new() };
-    let roc = &run.judged.roc;
-    let shown = roc.points().iter().map(|&point| (roc.far(point).log10(), roc.tar(point)));
-    shown.filter(|point| point.0.is_finite()).collect()
+    let first = one.runs.first().map_or(&[][..], |run| &run.roc);
+    first.iter().map(|&(far, tar)| (far.log10(), tar)).collect()
 }
 
 fn cmc(one: &Contestant) -> Vec<(f64, f64)> {
-    let Some(run) = one.runs.first() else { return Vec::new() };
-    run.judged.cmc.curve(20).into_iter().zip(1..).map(|(rate, rank)| (f64::from(rank), rate)).collect()
+    let first = one.runs.first().map_or(&[][..], |run| &run.cmc);
+    first.iter().zip(1..).map(|(rate, rank)| (f64::from(rank), *rate)).collect()
 }
 
 /// Means over seeds, for each epoch.
@@ -205,8 +166,9 @@ fn by_epoch(
         .collect()
 }
 
-fn by_degree(shares: &[f64]) -> Vec<(f64, f64)> {
-    shares.iter().enumerate().map(|(degree, share)| (degree as f64 + 0.5, *share)).collect()
+fn by_degree(one: &Contestant, of: fn(&Run) -> &Vec<f64>) -> Vec<(f64, f64)> {
+    let first = one.runs.first().map_or(&[][..], |run| of(run));
+    first.iter().enumerate().map(|(degree, share)| (degree as f64 + 0.5, *share)).collect()
 }
 
 /// Embeddings of length two: a point is a short line.
@@ -217,7 +179,10 @@ fn picture(one: &Contestant) -> Plot {
         let pieces = places.iter().map(|&(x, y)| vec![(x - dot, y), (x + dot, y)]).collect();
         curve(format!("identity {}", at + 1), pieces)
     });
-    plot(&name(one), ("first value", "second value"), true, curves.collect())
+    let axis = |label: &str| Axis::around(Label::plain(label), [-size, size].into_iter());
+    let chart =
+        Chart { x: axis("first value"), y: axis("second value"), square: true, curves: curves.collect() };
+    Plot { title: Label::plain(name(one)), notes: Vec::new(), content: Content::Chart(chart) }
 }
 
 fn escape(text: &str) -> String {

@@ -51,7 +51,7 @@ pub fn measures(run: &Run) -> Vec<(Measure, f64)> {
     let mut put = |name: String, is_share: bool, more_is_better: Option<bool>, value: f64| {
         found.push((Measure { name, is_share, more_is_better }, value));
     };
-    let report = &run.judged.report;
+    let report = &run.report;
     for one in &report.verification {
         put(format!("ten folds ({})", one.protocol.name()), true, Some(true), one.mean);
     }
