@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 use marlo_ir::eval::Scalar;
 
-use crate::fused::flow_by;
+use crate::fused::{flow_by, tensor_of};
 use crate::{DfdxError, Element};
 
 /// Rows, (N, c).
@@ -154,7 +154,7 @@ fn scaled<E: Element>(
     let output = normal.chunks(channels).flat_map(|row| {
         row.iter().zip(&gammas).zip(&betas).map(|((normal, gamma), beta)| *gamma * *normal + *beta)
     });
-    Ok(like.device().try_tensor_from_vec(output.collect(), *like.shape())?)
+    tensor_of(like.device(), &output.collect::<Vec<E>>(), *like.shape())
 }
 
 fn same(name: &str, found: usize, wanted: usize) -> Result<(), DfdxError> {

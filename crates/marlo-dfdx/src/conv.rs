@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 use dfdx::tensor::CpuError;
 
-use crate::fused::flow_by;
+use crate::fused::{flow_by, tensor_of};
 use crate::{DfdxError, Element};
 
 /// A square window that moves over an image: its side, the distance of its places, and the frame of zeros around the image.
@@ -54,7 +54,7 @@ pub fn unfold<E: Element, T: Tape<E, Cpu>>(
     places.each(batch, |patch, image| {
         patches[patch..][..channels].copy_from_slice(&values[image..][..channels])
     });
-    let output = images.device().try_tensor_from_vec(patches, (batch * down * across, places.patch()))?;
+    let output = tensor_of(images.device(), &patches, (batch * down * across, places.patch()))?;
     flow_by(&mut tape, &output, &images, move |above, below| {
         places.each(batch, |patch, image| {
             for (sum, d) in below[image..][..channels].iter_mut().zip(&above[patch..]) {

@@ -1,6 +1,7 @@
 //! One operation on dfdx's tape with marlo's derived gradient.
 
 use dfdx::prelude::*;
+use dfdx::tensor::CpuError;
 use marlo_ir::eval::{Batch, Outcome, Scalar, evaluate, outcome};
 use marlo_ir::graph::Axis as Along;
 use marlo_ir::loss::{Gradient, Loss, Wrt};
@@ -99,14 +100,14 @@ impl Fused {
         }
         let classes = matrix.shape().1.size() / self.loss().graph.centres();
         let batch = self.batch(classes, matrix.as_vec(), labels, vectors)?;
-        let device = Cpu::default();
+        let device = matrix.device();
         if !T::OWNS_TAPE {
             let total = evaluate(&self.gradient.loss.graph, &[self.gradient.loss.total], &batch)[0][0];
-            return Ok(device.try_tensor_from_vec(vec![total], ())?.put_tape(tape));
+            return Ok(tensor_of(device, &[total], ())?.put_tape(tape));
         }
         let on_tape = |by| R::OWNS_TAPE && leaves.iter().any(|leaf| leaf.0 == Some(by));
         let found = self.found(&batch, &on_tape);
-        let output = device.try_tensor_from_vec(vec![found.total], ())?;
+        let output = tensor_of(device, &[found.total], ())?;
         flow(&mut tape, &output, &matrix, found.gradient);
         for (by, derivative) in found.partials {
             if let Some((_, leaf)) = leaves.iter().find(|leaf| leaf.0 == Some(by)) {
@@ -143,6 +144,21 @@ impl Fused {
         self.progress.found(&states);
         found
     }
+}
+
+/// A tensor of these values in a buffer of the device. Where that keeps buffers (`enable_cache`), one that it did not hand out
+/// would be one more with every step.
+pub fn tensor_of<S: Shape, E: Element>(
+    device: &Cpu,
+    values: &[E],
+    shape: S,
+) -> Result<Tensor<S, E, Cpu>, DfdxError> {
+    if shape.num_elements() != values.len() {
+        return Err(CpuError::WrongNumElements.into());
+    }
+    let mut tensor = device.try_zeros_like(&shape)?;
+    tensor.copy_from(values);
+    Ok(tensor)
 }
 
 /// Lets the gradient flow from the loss into a tensor.

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 
-use crate::fused::flow;
+use crate::fused::{flow, tensor_of};
 use crate::progress::{Progress, STATES};
 use crate::{DfdxError, Element};
 
@@ -187,7 +187,7 @@ impl<C: Dim, D: Dim, E: Element + Real> MarginHead<C, D, E> {
         // A gradient has the physical layout of its tensor.
         let (x, mut tape) = x.try_contiguous()?.split_tape();
         let done = self.run(&x, labels, inputs)?;
-        let output = x.device().try_tensor_from_vec(vec![done.loss], ())?;
+        let output = tensor_of(x.device(), &[done.loss], ())?;
         if T::OWNS_TAPE {
             self.progress.found(&done.report.totals.states);
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(done.report);

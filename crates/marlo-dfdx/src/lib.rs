@@ -49,7 +49,7 @@ use marlo_ir::loss::Wrt;
 use marlo_native::NativeError;
 use safetensors::SafeTensorError;
 
-pub use fused::{Fused, NamedTensor};
+pub use fused::{Fused, NamedTensor, tensor_of};
 pub use head::MarginHead;
 pub use lower::{autodiff, autodiff_by};
 pub use progress::Progress;

@@ -11,6 +11,7 @@ use dfdx::prelude::*;
 use dfdx::tensor::Gradients;
 use marlo_dfdx::batch_norm::{Statistics, batch_norm, normalise};
 use marlo_dfdx::conv::{Window, unfold};
+use marlo_dfdx::tensor_of;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
@@ -95,6 +96,16 @@ pub struct Network {
     pub(crate) layers: Vec<Layer>,
 }
 
+impl Drop for Network {
+    /// dfdx frees no buffer that its device keeps unless it is told to.
+    fn drop(&mut self) {
+        if let Some(layer) = self.layers.first() {
+            // Nobody can be told of a failure, and it would only waste memory.
+            let _ = layer.weight.device().try_disable_cache();
+        }
+    }
+}
+
 impl Network {
     /// A network with normal weights of variance 2/inputs (He et al., 2015) of that seed.
     ///
@@ -141,14 +152,14 @@ impl Network {
     ///
     /// # Errors
     /// When they are no whole number of images of the network's size.
-    pub fn images(&self, pixels: Vec<f32>) -> Result<Images, TrainError> {
+    pub fn images(&self, pixels: &[f32]) -> Result<Images, TrainError> {
         let Size { height, width_of_image: width, .. } = self.size;
         let count = pixels.len() / (height * width);
         if count * height * width != pixels.len() || count == 0 {
             return Err(TrainError::Pixels { found: pixels.len(), height, width });
         }
         let device = self.layers[0].weight.device();
-        Ok(device.try_tensor_from_vec(pixels, (count, height, width, 1))?)
+        Ok(tensor_of(device, pixels, (count, height, width, 1))?)
     }
 
     /// Embeddings (B, d) on a tape, normalised by the batch's own statistics. [`follow`](Self::follow) these after the step.
@@ -189,7 +200,7 @@ impl Network {
         let wide = self.size.height * self.size.width_of_image;
         let mut embeddings = Vec::with_capacity(pixels.len() / wide * self.size.embedding);
         for chunk in pixels.chunks(CHUNK * wide) {
-            let mut images = self.images(chunk.to_vec())?;
+            let mut images = self.images(chunk)?;
             let (convolutions, last) = self.layers.split_at(self.layers.len() - 1);
             for layer in convolutions {
                 let (batch, height, width, _) = *images.shape();

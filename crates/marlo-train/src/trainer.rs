@@ -336,7 +336,7 @@ impl Trainer {
         let rate = self.plan.rate.at(done, of);
         self.sgd.config.lr = rate;
         let labels: Vec<usize> = batch.labels.iter().map(|&label| label as usize).collect();
-        let (embeddings, statistics) = self.network.train(self.network.images(batch.pixels)?)?;
+        let (embeddings, statistics) = self.network.train(self.network.images(&batch.pixels)?)?;
         if self.step.is_multiple_of(WATCH) {
             self.sums.watch(self.head.watch(&embeddings.as_vec(), &labels)?);
         }

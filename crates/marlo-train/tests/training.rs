@@ -194,3 +194,27 @@ fn what_does_not_fit_is_refused() {
     let error = trainer.run(|_, _| Ok(ControlFlow::<()>::Continue(()))).expect_err("it diverges").to_string();
     assert!(error.starts_with("training diverged in epoch 1"), "{error}");
 }
+
+/// dfdx's device keeps the buffers of a step for the next one: no step may add to them.
+#[cfg(target_os = "linux")]
+#[test]
+fn steps_do_not_pile_up_memory() {
+    let resident = || -> usize {
+        let text = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
+        let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+        pages.expect("the second number") * 4096
+    };
+    let long = Plan { epochs: 60, width: 8, ..plan() };
+    let mut trainer = Trainer::new(&loss("arcface"), &[], data(), long).expect("it fits");
+    let (mut first, mut last) = (0, 0);
+    let done = trainer.run(|trainer, event| {
+        if let Event::Epoch(_) = event {
+            last = resident();
+            first = if trainer.history().len() == 5 { last } else { first };
+        }
+        Ok(ControlFlow::<()>::Continue(()))
+    });
+    assert_eq!(done.expect("it trains"), None);
+    // Other tests of this process run beside it; 55 epochs without reuse would be some 300 MB.
+    assert!(last < first + (100 << 20), "{first} to {last} bytes");
+}
