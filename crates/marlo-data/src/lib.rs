@@ -59,6 +59,7 @@ mod atomic;
 pub mod augment;
 pub mod dataset;
 pub mod debian;
+pub mod decode;
 mod eigen;
 pub mod embed;
 mod findings;

@@ -274,8 +274,36 @@ fn pairs_of_published_protocols_are_judged() {
         .map(|(a, b)| lines(&format!("{}_{:04}", a.0, a.1), &format!("{}_{:04}", b.0, b.1), 0))
         .collect();
     pairs(&(genuine + &impostors));
+    for (name, image) in &numbered {
+        let name = format!("{name}_{image:04}.jpg");
+        std::fs::copy(file(&name[..3], name.clone()), path.join("data").join(name)).expect("it is copied");
+    }
     let output = judged("two-lines");
     assert!(text(&output.stdout).contains("20 pairs"), "{}", text(&output.stderr));
+    // insightface: the images are in the file, which Python has pickled with protocol 2.
+    let mut pickle = b"\x80\x02](".to_vec();
+    for pair in 0..20_usize {
+        for image in [numbered[pair % 16], numbered[(pair + 1) % 16]] {
+            let bytes =
+                std::fs::read(file(image.0, format!("{}_{:04}.jpg", image.0, image.1))).expect("it is there");
+            pickle.push(b'T');
+            pickle.extend((bytes.len() as u32).to_le_bytes());
+            pickle.extend(bytes);
+        }
+    }
+    pickle.extend(b"e](");
+    pickle.extend((0..20).map(|pair| 0x88 + u8::from(pair % 4 == 3)));
+    pickle.extend(b"e\x86.");
+    std::fs::write(path.join("packed.bin"), &pickle).expect("it is written");
+    let packed = ["test", "m", "--pairs", "packed.bin", "--format", "insightface"];
+    assert!(done(&packed, path).contains("20 pairs of packed.bin"));
+    std::fs::write(path.join("packed.bin"), &pickle[..pickle.len() - 3]).expect("it is written");
+    assert!(refused(&packed, path).contains("packed.bin"));
+    let usage = run(&["test", "m", "--pairs", "pairs.txt"], path);
+    assert_eq!(usage.status.code(), Some(2));
+    // Distractors.
+    images(&path.join("others"), &[("x", 3), ("y", 3)], 24);
+    assert!(done(&["test", "m", "--distractors", "others"], path).contains("  rank-1 among 6 distractors "));
     // Identities of the training.
     images(&path.join("own"), &[("ann", 4), ("ben", 4), ("cas", 4), ("dan", 4)], 24);
     done(&small(&["train", "softmax", "--data", "own", "--out", "o"]), path);

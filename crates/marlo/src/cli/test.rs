@@ -1,14 +1,17 @@
 //! `marlo test`: a model judged on identities that it has not seen.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use marlo::data::folder;
-use marlo::data::split;
-use marlo::judging::{Protocol, formats, pairs::PairList, verify};
-use marlo::recognition::judge::{embeddings, judge_model};
+use marlo::data::decode::{Decoded, decode};
+use marlo::data::{ImageSet, split};
+use marlo::judging::formats::{self, cfp::Views};
+use marlo::judging::identification::megaface;
+use marlo::judging::{Labelled, PairList, Protocol, verify};
+use marlo::recognition::judge::{embeddings, judge_model, of_pixels};
 use marlo::recognition::{Judged, faces};
-use marlo::train::Model;
+use marlo::train::{Model, Size};
 use serde_json::Value;
 
 use super::error::CliError;
@@ -31,8 +34,11 @@ pub(crate) struct Args {
     /// Judge identities that the model was trained with, too
     #[arg(long)]
     allow_overlap: bool,
+    /// Images that nobody looks for: each photograph is searched among these and one of the same identity (MegaFace)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["pairs", "json"])]
+    distractors: Option<PathBuf>,
     /// The list of pairs of a published protocol, by the names of the images in --data
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
     /// The format of --pairs
     #[arg(long, value_name = "FORMAT", default_value = "lfw", requires = "pairs")]
@@ -46,7 +52,7 @@ pub(crate) struct Args {
 }
 
 /// Formats of pair lists.
-#[derive(Copy, Clone, Debug, clap::ValueEnum)]
+#[derive(Copy, Clone, Debug, PartialEq, clap::ValueEnum)]
 enum Format {
     /// pairs.txt of LFW, view 2
     Lfw,
@@ -54,41 +60,48 @@ enum Format {
     Rfw,
     /// CALFW and CPLFW: two lines a pair
     TwoLines,
-    /// AgeDB
+    /// AgeDB, as text
     Agedb,
+    /// The folder Protocol of CFP, frontal and frontal
+    CfpFf,
+    /// The folder Protocol of CFP, frontal and profile
+    CfpFp,
+    /// A .bin file of insightface, which has the images in it
+    Insightface,
 }
 
 impl Format {
+    /// A list of images in files.
     fn read(self, file: &Path) -> Result<PairList, CliError> {
         Ok(match self {
             Format::Lfw => formats::lfw::read(file)?,
             Format::Rfw => formats::rfw::read(file, FOLDS)?,
             Format::TwoLines => formats::two_lines::read(file, FOLDS)?,
             Format::Agedb => formats::agedb::read(file, FOLDS)?,
+            Format::CfpFf => formats::cfp::read(file, Views::FrontalFrontal)?,
+            Format::CfpFp => formats::cfp::read(file, Views::FrontalProfile)?,
+            Format::Insightface => formats::insightface::read(file, FOLDS)?.pairs,
         })
     }
 
-    /// The name that a list has for the image in a file.
-    fn name(self, file: &Path) -> String {
-        let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    /// The identity in a name; an image that is packed has none.
+    fn identity(self, name: &str) -> Option<&str> {
         match self {
-            Format::Lfw | Format::Rfw => {
-                format!("{}/{}", part(file.parent().and_then(Path::file_name)), part(file.file_name()))
-            }
-            Format::TwoLines => part(file.file_name()),
-            Format::Agedb => part(file.file_stem()),
+            Format::Lfw => Some(formats::lfw::identity(name)),
+            Format::Rfw => Some(formats::rfw::identity(name)),
+            Format::TwoLines => Some(formats::two_lines::identity(name)),
+            Format::Agedb => Some(formats::agedb::identity(name)),
+            Format::CfpFf | Format::CfpFp => Some(formats::cfp::identity(name)),
+            Format::Insightface => None,
         }
     }
+}
 
-    /// The identity in a name.
-    fn identity(self, name: &str) -> &str {
-        match self {
-            Format::Lfw => formats::lfw::identity(name),
-            Format::Rfw => formats::rfw::identity(name),
-            Format::TwoLines => formats::two_lines::identity(name),
-            Format::Agedb => formats::agedb::identity(name),
-        }
-    }
+/// The file of a name: AgeDB's have no ending.
+fn file_of(data: &Path, name: &str) -> PathBuf {
+    let plain = data.join(name);
+    let endings = ["jpg", "png", "pgm"].into_iter().map(|ending| data.join(format!("{name}.{ending}")));
+    if plain.is_file() { plain } else { endings.clone().find(|file| file.is_file()).unwrap_or(plain) }
 }
 
 /// Folds of lists that have none of their own.
@@ -96,8 +109,8 @@ const FOLDS: usize = 10;
 
 pub(crate) fn run(args: &Args) -> Result<(), CliError> {
     let model = Model::open(&args.model)?;
-    if let (Some(pairs), Some(data)) = (&args.pairs, &args.data) {
-        return by_pairs(args, &model, pairs, data);
+    if let Some(pairs) = &args.pairs {
+        return by_pairs(args, &model, pairs);
     }
     let found = faces::dataset(args.data.as_ref())?;
     for skipped in &found.skipped {
@@ -127,30 +140,63 @@ pub(crate) fn run(args: &Args) -> Result<(), CliError> {
         images.len(),
         images.class_names().len()
     );
-    print(&table(&judged, &title))
+    let mut text = table(&judged, &title);
+    if let Some(distractors) = &args.distractors {
+        text += &among(&model, &images, distractors, args.flip)?;
+    }
+    print(&text)
+}
+
+/// The pixels of the images of a list.
+fn decoded(args: &Args, list: &PairList, pairs: &Path, size: Size) -> Result<Decoded, CliError> {
+    let wanted = (size.width_of_image as u32, size.height as u32);
+    let name = |at: usize| list.images()[at].clone();
+    let count = list.images().len();
+    if args.format == Format::Insightface {
+        let packed = formats::insightface::read(pairs, FOLDS)?.images;
+        let bytes = |at: usize| Ok(Cow::Borrowed(&packed[at][..]));
+        return Ok(decode(count, wanted, bytes, |at| format!("{}, image {at}", list.name()))?);
+    }
+    let data = args.data.as_deref().unwrap_or(Path::new("."));
+    let bytes = |at: usize| std::fs::read(file_of(data, &list.images()[at])).map(Cow::Owned);
+    Ok(decode(count, wanted, bytes, |at| file_of(data, &name(at)).display().to_string())?)
 }
 
 /// By a list of pairs that names images.
-fn by_pairs(args: &Args, model: &Model, pairs: &Path, data: &Path) -> Result<(), CliError> {
+fn by_pairs(args: &Args, model: &Model, pairs: &Path) -> Result<(), CliError> {
+    if args.data.is_none() && args.format != Format::Insightface {
+        return Err(CliError::Usage(
+            "--pairs names images: give the folder that they stand in with --data".into(),
+        ));
+    }
     let list = args.format.read(pairs)?;
-    let found = folder::read(data)?;
-    let names: Vec<String> = found.files.iter().map(|file| args.format.name(file)).collect();
-    let overlap = list.overlaps(|name| args.format.identity(name));
-    if !overlap.is_empty() {
-        say(&format!("warning: {} identities are in more than one fold", overlap.len()));
+    if args.format != Format::Insightface {
+        let identity = |name: &str| args.format.identity(name).unwrap_or_default().to_owned();
+        let overlap = list.overlaps(|name| args.format.identity(name).unwrap_or(name));
+        if !overlap.is_empty() {
+            say(&format!("warning: {} identities are in more than one fold", overlap.len()));
+        }
+        let seen: BTreeSet<String> = list.images().iter().map(|name| identity(name)).collect();
+        let seen = seen.iter().filter(|name| model.about.classes.contains(name)).count();
+        if seen > 0 && !args.allow_overlap {
+            return Err(CliError::Input(format!(
+                "{} was trained with {seen} of the identities in {}: the verdict would be too good; train without them, or \
+                 give --allow-overlap",
+                args.model.display(),
+                list.name()
+            )));
+        }
     }
-    let seen: BTreeSet<&str> = list.images().iter().map(|name| args.format.identity(name)).collect();
-    let seen = seen.iter().filter(|name| model.about.classes.iter().any(|class| class == *name)).count();
-    if seen > 0 && !args.allow_overlap {
-        return Err(CliError::Input(format!(
-            "{} was trained with {seen} of the identities in {}: the verdict would be too good; train without them, or \
-             give --allow-overlap",
-            args.model.display(),
-            list.name()
-        )));
+    let size = model.about.size;
+    let found = decoded(args, &list, pairs, size)?;
+    if found.resized > 0 {
+        say(&format!(
+            "note: {} images were resized to {} × {}",
+            found.resized, size.height, size.width_of_image
+        ));
     }
-    let embeddings = embeddings(&model.network, &found.images, args.flip)?;
-    let trials = list.trials_by_name(&embeddings, &names)?;
+    let embeddings = of_pixels(&model.network, &found.pixels, args.flip)?;
+    let trials = list.trials(&embeddings)?;
     let mut text = format!("{} on {} pairs of {}\n", model.about.loss, list.len(), list.name());
     let mut json = Vec::new();
     for protocol in [Protocol::Insightface, Protocol::FacexZoo] {
@@ -163,6 +209,19 @@ fn by_pairs(args: &Args, model: &Model, pairs: &Path, data: &Path) -> Result<(),
         }));
     }
     if args.json { print(&format!("{:#}\n", Value::from(json))) } else { print(&text) }
+}
+
+/// Searches among distractors, as MegaFace does.
+fn among(model: &Model, images: &ImageSet, distractors: &Path, flip: bool) -> Result<String, CliError> {
+    let others = faces::dataset(Some(&distractors.to_path_buf()))?.images;
+    let shared = others.class_names().iter().filter(|name| images.class_names().contains(name)).count();
+    if shared > 0 {
+        say(&format!("warning: {shared} distractors have the name of an identity that is looked for"));
+    }
+    let probes = embeddings(&model.network, images, flip)?;
+    let found =
+        megaface(Labelled::new(&probes, images.labels())?, &embeddings(&model.network, &others, flip)?)?;
+    Ok(format!("  rank-1 among {} distractors {:.2} %\n", others.len(), 100.0 * found.rate(1)))
 }
 
 /// A verdict as lines for people.

@@ -74,14 +74,23 @@ pub fn embeddings(network: &Network, images: &ImageSet, flip: bool) -> Result<Em
     if (height, width) != (size.height, size.width_of_image) {
         return Err(JudgedError::Size { height, width, size });
     }
+    of_pixels(network, images.pixels(), flip)
+}
+
+/// The same of grey pixels, image after image, that have the network's size.
+///
+/// # Errors
+/// When they are no whole number of images, or an embedding is no number.
+pub fn of_pixels(network: &Network, pixels: &[u8], flip: bool) -> Result<Embeddings, JudgedError> {
+    let size = network.size();
     let of = |pixels: Vec<f32>| -> Result<Embeddings, JudgedError> {
         Ok(Embeddings::new(network.embed(&pixels)?, size.embedding)?)
     };
-    let plain = of(images.pixels().iter().map(|&x| normalise(x)).collect())?;
+    let plain = of(pixels.iter().map(|&x| normalise(x)).collect())?;
     if !flip {
         return Ok(plain);
     }
-    let rows = images.pixels().chunks_exact(images.width());
+    let rows = pixels.chunks_exact(size.width_of_image);
     let mirrored = of(rows.flat_map(|row| row.iter().rev().map(|&x| normalise(x))).collect())?;
     Ok(Embeddings::with_flips(&plain, &mirrored)?)
 }

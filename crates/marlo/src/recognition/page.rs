@@ -127,10 +127,11 @@ fn chart(title: &str, (x, y): (&str, &str), contestants: &[Contestant], of: Show
     let finite = |one: &Contestant| -> Vec<(f64, f64)> {
         of(one).into_iter().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     };
-    let curves = contestants.iter().map(|one| (one, finite(one))).filter(|(_, points)| points.len() > 1);
-    let curves: Vec<Curve> = curves.map(|(one, points)| curve(name(one), vec![points])).collect();
+    // One without points keeps its place, so that a loss has the same colour in all figures.
+    let curves: Vec<Curve> = contestants.iter().map(|one| curve(name(one), vec![finite(one)])).collect();
     let points = || curves.iter().flat_map(|curve| curve.pieces.iter().flatten().copied());
-    let notes = if curves.is_empty() { vec![Label::plain("no loss here has any")] } else { Vec::new() };
+    let none = points().next().is_none();
+    let notes = if none { vec![Label::plain("no loss here has any")] } else { Vec::new() };
     let axis = |label: &str, of: fn((f64, f64)) -> f64| Axis::around(Label::plain(label), points().map(of));
     let (x, y) = (axis(x, |point| point.0), axis(y, |point| point.1));
     Plot { title: Label::plain(title), notes, content: Content::Chart(Chart { x, y, square: false, curves }) }
