@@ -86,7 +86,7 @@ pub enum TrainError {
     #[error(transparent)]
     Loader(#[from] LoaderError),
     /// A file that can't be read.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}; give a model that `marlo train` has written", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
