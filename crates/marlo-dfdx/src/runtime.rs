@@ -87,7 +87,7 @@ impl<E: Element> RuntimeAdam<E> {
         self.step
     }
 
-    /// Sets the step, as when training goes on from a checkpoint.
+    /// Sets the step, as when training goes on from a checkpoint. There is none before 1: what is below counts as 1.
     pub fn set_step(&mut self, step: i32) {
         self.step = step.max(1);
     }

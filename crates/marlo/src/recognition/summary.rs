@@ -88,13 +88,6 @@ pub fn means(runs: &[Run]) -> Vec<(Measure, Mean)> {
     first.into_iter().filter_map(|(measure, _)| mean(&measure).map(|mean| (measure, mean))).collect()
 }
 
-impl std::fmt::Display for Mean {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.4}", self.mean)?;
-        self.half_width.map_or(Ok(()), |half| write!(f, " ± {half:.4}"))
-    }
-}
-
 impl Measure {
     /// A mean as it stands in a table.
     pub fn show(&self, mean: Mean) -> String {
